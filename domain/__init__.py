@@ -1,0 +1,1 @@
+"""Values and rules of payments: no I/O, no clock, no randomness, the standard library only."""

@@ -1,0 +1,124 @@
+"""What of a payment is on the books, and the transactions that bring the books up to what the gateway says."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from domain import postings
+from domain.money import Money
+from domain.payment import PaymentSnapshot, PaymentStatus, RefundSnapshot, RefundStatus
+from domain.postings import AccountKind, Transaction, TransactionKind
+
+
+@dataclass(frozen=True)
+class BookedRefund:
+    """A refund as the books have it."""
+
+    amount: Money
+    status: RefundStatus
+
+
+@dataclass(frozen=True)
+class Booked:
+    """The money of one checkout that is on the books, in `currency`'s minor units.
+
+    `held_minor`: authorized and not yet captured or voided. `refunds` is keyed by the gateway's refund id.
+    """
+
+    currency: str
+    held_minor: int = 0
+    captured_minor: int = 0
+    refunds: dict[str, BookedRefund] = field(default_factory=dict)
+
+    @property
+    def refunded_minor(self) -> int:
+        """What was given back, finally."""
+        return sum(r.amount.minor for r in self.refunds.values() if r.status is RefundStatus.SUCCEEDED)
+
+    @property
+    def failed_refunds(self) -> int:
+        """How many refunds came back; the next one's number follows from it."""
+        return sum(r.status is RefundStatus.FAILED for r in self.refunds.values())
+
+    def after(self, transaction: Transaction) -> "Booked":
+        """The books once this transaction is on them."""
+        money = _moved(transaction)
+        match transaction.kind:
+            case TransactionKind.AUTHORIZE:
+                return replace(self, held_minor=self.held_minor + money.minor)
+            case TransactionKind.VOID:
+                return replace(self, held_minor=self.held_minor - money.minor)
+            case TransactionKind.CAPTURE:
+                released = _sum(transaction, AccountKind.HOLDS)
+                return replace(
+                    self, held_minor=self.held_minor - released, captured_minor=self.captured_minor + money.minor
+                )
+            case TransactionKind.REFUND:
+                return self._refund(transaction.reference, money, RefundStatus.PENDING)
+            case TransactionKind.REFUND_SETTLED:
+                return self._refund(transaction.reference, money, RefundStatus.SUCCEEDED)
+            case TransactionKind.REFUND_FAILED:
+                return self._refund(transaction.reference, money, RefundStatus.FAILED)
+
+    def _refund(self, refund_id: str, amount: Money, status: RefundStatus) -> "Booked":
+        return replace(self, refunds={**self.refunds, refund_id: BookedRefund(amount, status)})
+
+
+def booked(currency: str, transactions: Iterable[Transaction]) -> Booked:
+    """What these transactions, in their order, left on the books."""
+    result = Booked(currency)
+    for transaction in transactions:
+        result = result.after(transaction)
+    return result
+
+
+def catch_up(on_books: Booked, snapshot: PaymentSnapshot) -> tuple[Transaction, ...]:
+    """The transactions that are missing for the books to say what the gateway says. None missing: an empty tuple."""
+    missing = [*_payment_steps(on_books, snapshot)]
+    for refund in snapshot.refunds:
+        missing += _refund_steps(snapshot.gateway, on_books.refunds.get(refund.refund_id), refund)
+    return tuple(missing)
+
+
+def _payment_steps(on_books: Booked, snapshot: PaymentSnapshot) -> Iterable[Transaction]:
+    currency = snapshot.amount.currency
+    held = Money(on_books.held_minor, currency)
+    match snapshot.status:
+        case PaymentStatus.AUTHORIZED if not on_books.held_minor and not on_books.captured_minor:
+            yield postings.authorize(snapshot.gateway, snapshot.payment_id, snapshot.amount)
+        case PaymentStatus.CAPTURED if snapshot.captured.minor > on_books.captured_minor:
+            new = Money(snapshot.captured.minor - on_books.captured_minor, currency)
+            yield postings.capture(snapshot.gateway, snapshot.payment_id, new, held)
+        case PaymentStatus.CANCELED if on_books.held_minor:
+            yield postings.void(snapshot.gateway, snapshot.payment_id, held)
+        case _:
+            return
+
+
+def _refund_steps(gateway: str, on_books: BookedRefund | None, refund: RefundSnapshot) -> Iterable[Transaction]:
+    status = on_books.status if on_books else None
+    if status is refund.status or status is RefundStatus.FAILED:
+        return
+    accepted = status is not None
+    match refund.status:
+        case RefundStatus.PENDING if not accepted:
+            yield postings.refund(gateway, refund.refund_id, refund.amount)
+        case RefundStatus.SUCCEEDED:
+            if not accepted:
+                yield postings.refund(gateway, refund.refund_id, refund.amount)
+            yield postings.refund_settled(gateway, refund.refund_id, refund.amount)
+        case RefundStatus.FAILED if accepted:
+            yield postings.refund_failed(
+                gateway, refund.refund_id, refund.amount, settled=status is RefundStatus.SUCCEEDED
+            )
+        case _:
+            return
+
+
+def _moved(transaction: Transaction) -> Money:
+    """What the transaction's first pair of postings moved."""
+    first = transaction.postings[0]
+    return Money(abs(first.amount_minor), first.currency)
+
+
+def _sum(transaction: Transaction, kind: AccountKind) -> int:
+    return sum(p.amount_minor for p in transaction.postings if p.account.endswith(f":{kind}"))

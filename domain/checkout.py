@@ -1,0 +1,79 @@
+"""A checkout: what the shop asked for, which never changes, and where it stands, which the workflow alone writes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from domain.money import Money
+from domain.payment import NextAction
+from domain.states import CheckoutState
+
+
+class CaptureMode(StrEnum):
+    """When the money is taken."""
+
+    AUTOMATIC = "automatic"
+    """As soon as the customer has paid."""
+    ON_CONFIRM = "on_confirm"
+    """Held first, taken when the shop confirms the order."""
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """What the shop asked for. `confirm_within_seconds` is None where the shop need not confirm.
+
+    `metadata` is the shop's own and is neither read nor sent to a gateway. `email` stays in Postgres: it enters
+    neither Temporal nor a log.
+    """
+
+    id: str
+    order_id: str
+    amount: Money
+    gateway: str
+    capture: CaptureMode
+    confirm_within_seconds: int | None
+    created_at: datetime
+    expires_at: datetime
+    return_url: str | None = None
+    email: str | None = None
+    metadata: dict[str, str] | None = None
+
+    @property
+    def workflow_id(self) -> str:
+        """The id of the one workflow that writes this checkout's state."""
+        return f"checkout/{self.id}"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why it did not go as wished: a code for programs, a sentence for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class CheckoutStatus:
+    """Where a checkout stands. `captured_minor` and `refunded_minor` are totals; a refund counts once it is final.
+
+    `stuck`: a person should look. `waiting_for`: a short phrase, None when nothing is awaited.
+    """
+
+    state: CheckoutState
+    payment_id: str | None = None
+    captured_minor: int = 0
+    refunded_minor: int = 0
+    next_action: NextAction | None = None
+    failure: Failure | None = None
+    stuck: bool = False
+    waiting_for: str | None = None
+
+
+@dataclass(frozen=True)
+class CheckoutRecord:
+    """A checkout with its latest status; `sequence` is that of the timeline's last row."""
+
+    checkout: Checkout
+    status: CheckoutStatus
+    sequence: int
+    updated_at: datetime

@@ -1,0 +1,54 @@
+"""The five answers a gateway call can have. Unknown is an answer too: it never decays into a failure."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from domain.payment import Decline, NextAction, PaymentSnapshot, RefundSnapshot
+
+Evidence = PaymentSnapshot | RefundSnapshot
+"""What the gateway showed with its answer."""
+
+
+@dataclass(frozen=True)
+class Completed:
+    """Done, finally."""
+
+    evidence: Evidence
+    kind: Literal["completed"] = "completed"
+
+
+@dataclass(frozen=True)
+class Pending:
+    """Accepted; the end will be told by webhook or look-up."""
+
+    evidence: Evidence
+    kind: Literal["pending"] = "pending"
+
+
+@dataclass(frozen=True)
+class RequiresAction:
+    """The customer has to act."""
+
+    evidence: PaymentSnapshot
+    action: NextAction
+    kind: Literal["requires_action"] = "requires_action"
+
+
+@dataclass(frozen=True)
+class Declined:
+    """The gateway said no; nothing moved. `evidence` where the gateway showed the payment."""
+
+    decline: Decline
+    evidence: PaymentSnapshot | None = None
+    kind: Literal["declined"] = "declined"
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """The call went out and no trustworthy answer came back."""
+
+    reason: str
+    kind: Literal["unknown"] = "unknown"
+
+
+Answer = Completed | Pending | RequiresAction | Declined | Unknown

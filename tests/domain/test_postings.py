@@ -1,0 +1,115 @@
+"""Double entry: every step balances, and what goes out and comes back leaves nothing behind."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import postings
+from domain.currency import EXPONENTS
+from domain.errors import UnbalancedTransactionError
+from domain.money import LARGEST_MINOR, Money
+from domain.postings import AccountKind, Posting, Transaction, TransactionKind, account
+
+MONEY = st.builds(Money, st.integers(1, LARGEST_MINOR), st.sampled_from(sorted(EXPONENTS)))
+GATEWAYS = st.sampled_from(["stripe", "paypal", "adyen"])
+
+
+def balances(*transactions: Transaction) -> dict[str, int]:
+    """What each account holds after the transactions; accounts at zero are left out."""
+    sums: Counter[str] = Counter()
+    for transaction in transactions:
+        for posting in transaction.postings:
+            sums[posting.account] += posting.amount_minor
+    return {name: total for name, total in sums.items() if total}
+
+
+@given(GATEWAYS, MONEY)
+def test_every_step_balances_and_is_named(gateway: str, amount: Money) -> None:
+    """All steps sum to zero in the amount's currency, touch the gateway's accounts only, and keep the reference."""
+    steps = [
+        postings.authorize(gateway, "x", amount),
+        postings.void(gateway, "x", amount),
+        postings.capture(gateway, "x", amount, amount.zero()),
+        postings.capture(gateway, "x", amount, amount),
+        postings.refund(gateway, "x", amount),
+        postings.refund_settled(gateway, "x", amount),
+        postings.refund_failed(gateway, "x", amount),
+    ]
+    assert {step.kind for step in steps} == set(TransactionKind)
+    for step in steps:
+        assert sum(posting.amount_minor for posting in step.postings) == 0
+        assert {posting.currency for posting in step.postings} == {amount.currency}
+        assert all(posting.account.startswith(f"{gateway}:") for posting in step.postings)
+        assert step.reference == "x"
+
+
+@given(GATEWAYS, MONEY)
+def test_a_hold_released_leaves_nothing(gateway: str, amount: Money) -> None:
+    """Authorize and void undo each other."""
+    held = postings.authorize(gateway, "pi", amount)
+    assert balances(held) == {
+        account(gateway, AccountKind.HOLDS): -amount.minor,
+        account(gateway, AccountKind.AUTHORIZED): amount.minor,
+    }
+    assert balances(held, postings.void(gateway, "pi", amount)) == {}
+
+
+@given(GATEWAYS, MONEY, st.booleans())
+def test_money_taken_and_given_back_leaves_nothing(gateway: str, amount: Money, held: bool) -> None:
+    """Capture, with a hold or without, then refund and its settlement: every account is where it began."""
+    before = [postings.authorize(gateway, "pi", amount)] if held else []
+    taken = postings.capture(gateway, "pi", amount, amount if held else amount.zero())
+    sold = {
+        account(gateway, AccountKind.SALES): -amount.minor,
+        account(gateway, AccountKind.BALANCE): amount.minor,
+    }
+    assert balances(*before, taken) == sold
+    back, settled = postings.refund(gateway, "re", amount), postings.refund_settled(gateway, "re", amount)
+    assert balances(*before, taken, back) == {
+        account(gateway, AccountKind.BALANCE): amount.minor,
+        account(gateway, AccountKind.REFUNDS_PENDING): -amount.minor,
+    }
+    assert balances(*before, taken, back, settled) == {}
+    assert balances(*before, taken, back, postings.refund_failed(gateway, "re", amount)) == sold
+
+
+@given(GATEWAYS, st.lists(st.integers(1, 10**6), min_size=1, max_size=6))
+def test_partial_refunds_add_up(gateway: str, parts: list[int]) -> None:
+    """Refunds in parts that sum to the capture leave nothing, in whatever parts."""
+    total = Money(sum(parts), "EUR")
+    steps = [postings.capture(gateway, "pi", total, total.zero())]
+    for number, part in enumerate(parts):
+        steps.append(postings.refund(gateway, f"re_{number}", Money(part, "EUR")))
+        steps.append(postings.refund_settled(gateway, f"re_{number}", Money(part, "EUR")))
+    assert balances(*steps) == {}
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (),
+        (Posting("a", "EUR", 1),),
+        (Posting("a", "EUR", -100), Posting("b", "EUR", 99)),
+        (Posting("a", "EUR", -100), Posting("b", "USD", 100)),
+    ],
+)
+def test_what_does_not_balance_cannot_be_made(lines: tuple[Posting, ...]) -> None:
+    """No postings, one side, a unit off, or only balanced across currencies."""
+    with pytest.raises(UnbalancedTransactionError):
+        Transaction(TransactionKind.CAPTURE, "pi", lines)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["EUR", "USD", "JPY"]), st.integers(-5, 5)), max_size=6))
+def test_only_what_balances_in_every_currency_can_be_made(lines: list[tuple[str, int]]) -> None:
+    """A transaction exists exactly when there are postings and each currency sums to zero."""
+    sums: Counter[str] = Counter()
+    for currency, amount in lines:
+        sums[currency] += amount
+    made = tuple(Posting(f"a{n}", currency, amount) for n, (currency, amount) in enumerate(lines))
+    if lines and not any(sums.values()):
+        assert Transaction(TransactionKind.CAPTURE, "pi", made).postings == made
+    else:
+        with pytest.raises(UnbalancedTransactionError):
+            Transaction(TransactionKind.CAPTURE, "pi", made)

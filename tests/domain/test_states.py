@@ -1,0 +1,89 @@
+"""The state table: all of it, so that any change to it shows here."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.errors import IllegalTransitionError
+from domain.states import ENDED, TRANSITIONS, CheckoutState, check_transition
+
+S = CheckoutState
+# Read as: from here, all of these and nothing else.
+ALLOWED = {
+    "processing": "authorized awaiting_payment canceled declined expired needs_review paid refunding",
+    "awaiting_payment": "authorized canceled declined expired needs_review paid refunding",
+    "authorized": "canceled declined expired needs_review paid refunding",
+    "paid": "completed needs_review refunding",
+    "refunding": "needs_review refunded",
+    "needs_review": "authorized canceled completed declined expired paid refunded refunding",
+    "declined": "needs_review refunding",
+    "canceled": "needs_review refunding",
+    "expired": "needs_review refunding",
+    "completed": "",
+    "refunded": "needs_review refunding",
+}
+NOTHING_TAKEN = {S.DECLINED, S.CANCELED, S.EXPIRED}
+
+
+def allowed(current: CheckoutState | None, wanted: CheckoutState) -> bool:
+    """Whether the check lets it pass."""
+    try:
+        check_transition(current, wanted)
+    except IllegalTransitionError as error:
+        assert (error.current, error.wanted) == (current or "nothing", wanted)
+        return False
+    return True
+
+
+@pytest.mark.parametrize("current", S)
+def test_every_pair_is_as_the_table_says(current: CheckoutState) -> None:
+    """Each of the 121 pairs, staying included."""
+    reachable = {wanted for wanted in S if allowed(current, wanted)}
+    assert reachable == {current} | {S(name) for name in ALLOWED[current].split()}
+
+
+def test_every_state_has_its_row() -> None:
+    """A state nobody thought of cannot be added in silence."""
+    assert set(TRANSITIONS) == set(S) == {S(name) for name in ALLOWED}
+
+
+def test_everything_begins_with_processing() -> None:
+    """A checkout that is not there can only begin to be processed."""
+    assert {wanted for wanted in S if allowed(None, wanted)} == {S.PROCESSING}
+
+
+def test_nothing_returns_to_the_beginning() -> None:
+    """No state leads back to processing or to waiting for the customer."""
+    for current in set(S) - {S.PROCESSING}:
+        assert S.PROCESSING not in TRANSITIONS[current]
+        assert S.AWAITING_PAYMENT not in TRANSITIONS[current]
+
+
+def test_nothing_paid_becomes_failed() -> None:
+    """From paid no way leads to declined, canceled or expired but through a person."""
+    seen, ahead = {S.PAID}, [S.PAID]
+    while ahead:
+        for following in TRANSITIONS[ahead.pop()] - seen - {S.NEEDS_REVIEW}:
+            seen.add(following)
+            ahead.append(following)
+    assert not seen & NOTHING_TAKEN
+
+
+def test_every_state_can_end() -> None:
+    """From everywhere some way leads to an end, and the ends are those where a workflow stops."""
+    can_end = set(ENDED)
+    while more := {state for state in S if state not in can_end and TRANSITIONS[state] & can_end}:
+        can_end |= more
+    assert can_end == set(S)
+    assert {S.COMPLETED, S.REFUNDED} | NOTHING_TAKEN == ENDED
+
+
+@given(st.lists(st.sampled_from(list(S)), max_size=30))
+def test_any_walk_keeps_to_the_table(wanted: list[CheckoutState]) -> None:
+    """Whatever is asked in whatever order, what is allowed is a path of the table that started at processing."""
+    current: CheckoutState | None = None
+    for state in wanted:
+        if allowed(current, state):
+            assert state is S.PROCESSING if current is None else state is current or state in TRANSITIONS[current]
+            current = state
+    assert current is None or S.PROCESSING in wanted
