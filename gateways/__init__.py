@@ -1,0 +1,1 @@
+"""Gateways: one contract, one folder each."""

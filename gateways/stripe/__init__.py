@@ -1,0 +1,1 @@
+"""Stripe, through its official SDK: PaymentIntents, refunds and signed webhooks."""

@@ -1,0 +1,22 @@
+"""What Stripe can do, as data."""
+
+from datetime import timedelta
+from types import MappingProxyType
+
+from gateways.contract import Capabilities, Verb
+from gateways.stripe.currencies import CURRENCIES
+
+# Stripe may prune a key once it is a day old; sent again after that it counts as new and would charge again.
+_KEY_LIFETIME = timedelta(hours=24)
+# The shortest hold of the card networks for online payments; `authorized_until` tells the exact end of each.
+_HOLD_LIFETIME = timedelta(days=7)
+
+
+def capabilities(live: bool) -> Capabilities:
+    """The capabilities of a live or a test account."""
+    return Capabilities(
+        live=live,
+        key_lifetime=MappingProxyType(dict.fromkeys(Verb, _KEY_LIFETIME)),
+        hold_lifetime=_HOLD_LIFETIME,
+        currencies=MappingProxyType(CURRENCIES),
+    )
