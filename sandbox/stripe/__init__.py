@@ -1,0 +1,1 @@
+"""Stripe as its official SDK sees it."""

@@ -1,0 +1,189 @@
+"""Webhook deliveries: planned with the event, kept across restarts, retried until they are old."""
+
+import asyncio
+import heapq
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sandbox.clock import Clock
+from sandbox.faults import Fault
+from sandbox.stripe.store import Store
+
+State = Literal["pending", "delivered", "lost", "refused", "given_up"]
+
+_KEEP_TRYING = 3 * 86_400
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
+_HELD_AT_MOST = 5.0
+_DEFAULT_DELAY = 5.0
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS deliveries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    event TEXT NOT NULL,
+    event_type TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    payment TEXT,
+    variant TEXT NOT NULL,
+    state TEXT NOT NULL,
+    due REAL NOT NULL,
+    held INTEGER NOT NULL,
+    created REAL NOT NULL,
+    attempts TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS deliveries_state ON deliveries (state);
+CREATE INDEX IF NOT EXISTS deliveries_payment ON deliveries (payment);
+"""
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One event on its way to one endpoint. `due` is the machine's time, `created` the virtual one."""
+
+    id: int
+    event: str
+    event_type: str
+    endpoint: str
+    payment: str | None
+    variant: str
+    state: State
+    due: float
+    held: bool
+    created: float
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Deliveries:
+    """The table of deliveries and the order in which they come due."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._connection = store.connection
+        self._connection.executescript(_SCHEMA)
+        self._clock = clock
+        self._fresh: list[Delivery] = []
+        self._pending: dict[int, Delivery] = {}
+        self._heap: list[tuple[float, int]] = []
+        self.wake = asyncio.Event()
+        for row in self._connection.execute("SELECT * FROM deliveries WHERE state = 'pending'"):
+            self._push(_delivery(row))
+
+    def plan(self, event: dict[str, Any], payment: str | None, endpoint: str, fault: Fault | None) -> None:
+        """Write down that an event goes to an endpoint, with what a fault makes of it."""
+        kind = None if fault is None else fault.kind
+        seconds = None if fault is None else fault.seconds
+        delay, held = 0.0, False
+        if kind == "delay":
+            delay = seconds or _DEFAULT_DELAY
+        elif kind == "reorder":
+            delay, held = seconds or _HELD_AT_MOST, True
+        state: State = "lost" if kind == "lose" else "pending"
+        self._insert(event, payment, endpoint, "normal", state, delay, held)
+        if kind == "duplicate":
+            self._insert(event, payment, endpoint, "duplicate", "pending", seconds or 0.0, held=False)
+        elif kind == "forge":
+            self._insert(event, payment, endpoint, "forged", "pending", 0.0, held=False)
+
+    def _insert(
+        self, event: dict[str, Any], payment: str | None, endpoint: str, variant: str, state: State, delay: float,
+        held: bool,
+    ) -> None:  # fmt: skip
+        due, created = time.time() + delay, self._clock.now()
+        values = (event["id"], event["type"], endpoint, payment, variant, state, due, int(held), created, "[]")
+        cursor = self._connection.execute(
+            "INSERT INTO deliveries (event, event_type, endpoint, payment, variant, state, due, held, created,"
+            " attempts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            values,
+        )
+        if state == "pending":
+            assert cursor.lastrowid is not None
+            number, name = cursor.lastrowid, event["type"]
+            self._fresh.append(
+                Delivery(number, event["id"], name, endpoint, payment, variant, state, due, held, created)
+            )
+
+    def flush(self) -> None:
+        """The transaction is through: let the planned deliveries go."""
+        for delivery in self._fresh:
+            self._push(delivery)
+        if self._fresh:
+            self._fresh.clear()
+            self.wake.set()
+
+    def drop(self) -> None:
+        """The transaction failed: nothing was planned."""
+        self._fresh.clear()
+
+    def _push(self, delivery: Delivery) -> None:
+        self._pending[delivery.id] = delivery
+        heapq.heappush(self._heap, (delivery.due, delivery.id))
+
+    def next_due(self) -> float | None:
+        """Seconds until the next delivery, or None when none waits."""
+        return None if not self._heap else max(0.0, self._heap[0][0] - time.time())
+
+    def pop(self) -> Delivery | None:
+        """Take the delivery that is due now, if one is."""
+        now = time.time()
+        while self._heap and self._heap[0][0] <= now:
+            due, number = heapq.heappop(self._heap)
+            delivery = self._pending.get(number)
+            # A released or postponed delivery leaves its old place in the heap behind.
+            if delivery is not None and delivery.due == due:
+                del self._pending[number]
+                return delivery
+        return None
+
+    def record(self, delivery: Delivery, status: int | None, error: str | None) -> None:
+        """Note how an attempt went, and what follows from it."""
+        attempt = {"at": round(time.time(), 3), "status": status, "error": error}
+        delivery.attempts.append(attempt)
+        if status is not None and 200 <= status < 300:
+            delivery.state = "delivered"
+        elif delivery.variant == "forged":
+            delivery.state = "refused"
+        elif self._clock.now() - delivery.created > _KEEP_TRYING:
+            delivery.state = "given_up"
+        else:
+            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(len(delivery.attempts) - 1, 10))
+            delivery.due, delivery.held = time.time() + pause, False
+        self._save(delivery)
+        if delivery.state == "pending":
+            self._push(delivery)
+            self.wake.set()
+        elif delivery.state == "delivered":
+            self._release(delivery)
+
+    def give_up(self, delivery: Delivery, why: str) -> None:
+        """Stop trying, because there is nobody to deliver to."""
+        delivery.attempts.append({"at": round(time.time(), 3), "status": None, "error": why})
+        delivery.state = "given_up"
+        self._save(delivery)
+
+    def _release(self, delivered: Delivery) -> None:
+        """A later event has arrived: the earlier one that was held back for it may follow."""
+        for other in list(self._pending.values()):
+            same = other.payment == delivered.payment and other.endpoint == delivered.endpoint
+            if other.held and same and other.event != delivered.event and other.id < delivered.id:
+                other.held, other.due = False, time.time()
+                self._save(other)
+                self._push(other)
+                self.wake.set()
+
+    def _save(self, delivery: Delivery) -> None:
+        self._connection.execute(
+            "UPDATE deliveries SET state = ?, due = ?, held = ?, attempts = ? WHERE id = ?",
+            (delivery.state, delivery.due, int(delivery.held), json.dumps(delivery.attempts), delivery.id),
+        )
+
+    def rows(self, payment: str | None) -> list[dict[str, Any]]:
+        """Deliveries in the order they were planned, for a person or a test to look at."""
+        if payment is None:
+            found = self._connection.execute("SELECT * FROM deliveries ORDER BY id")
+        else:
+            found = self._connection.execute("SELECT * FROM deliveries WHERE payment = ? ORDER BY id", (payment,))
+        return [{**dict(row), "held": bool(row["held"]), "attempts": json.loads(row["attempts"])} for row in found]
+
+
+def _delivery(row: Any) -> Delivery:
+    return Delivery(**{**dict(row), "held": bool(row["held"]), "attempts": json.loads(row["attempts"])})

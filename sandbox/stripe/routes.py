@@ -1,0 +1,74 @@
+"""Which call is which operation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sandbox.stripe import charges, events, hooks, intents, refunds, search
+from sandbox.stripe.call import Call
+from sandbox.stripe.gateway import Gateway
+from sandbox.stripe.shapes import Json
+
+Handler = Callable[[Gateway, Call], Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One operation: where it is, what runs, what kind of object it answers, and whether a browser may call it."""
+
+    method: str
+    path: tuple[str, ...]
+    operation: str
+    handler: Handler
+    kind: str
+    in_list: bool = False
+    publishable: bool = False
+
+
+def _route(
+    line: str, operation: str, handler: Handler, kind: str, *, in_list: bool = False, publishable: bool = False
+) -> Route:
+    method, path = line.split(" ")
+    return Route(method, tuple(path.split("/")), operation, handler, kind, in_list, publishable)
+
+
+_PI, _CH, _RE, _WE = "payment_intent", "charge", "refund", "webhook_endpoint"
+
+# The order matters: `search` must be tried before an id.
+ROUTES = (
+    _route("POST payment_intents", "payment_intents.create", intents.create, _PI),
+    _route("GET payment_intents", "payment_intents.list", intents.list_all, _PI, in_list=True),
+    _route("GET payment_intents/search", "payment_intents.search", search.intents, _PI, in_list=True),
+    _route("GET payment_intents/*", "payment_intents.retrieve", intents.retrieve, _PI, publishable=True),
+    _route("POST payment_intents/*/confirm", "payment_intents.confirm", intents.confirm, _PI, publishable=True),
+    _route("POST payment_intents/*/capture", "payment_intents.capture", intents.capture, _PI),
+    _route("POST payment_intents/*/cancel", "payment_intents.cancel", intents.cancel, _PI),
+    _route("GET charges", "charges.list", charges.list_all, _CH, in_list=True),
+    _route("GET charges/*", "charges.retrieve", charges.retrieve, _CH),
+    _route("GET payment_methods/*", "payment_methods.retrieve", charges.retrieve_method, "payment_method"),
+    _route("POST refunds", "refunds.create", refunds.create, _RE),
+    _route("GET refunds", "refunds.list", refunds.list_all, _RE, in_list=True),
+    _route("GET refunds/*", "refunds.retrieve", refunds.retrieve, _RE),
+    _route("POST refunds/*/cancel", "refunds.cancel", refunds.cancel, _RE),
+    _route("GET events", "events.list", events.list_all, "event", in_list=True),
+    _route("GET events/*", "events.retrieve", events.retrieve, "event"),
+    _route("POST webhook_endpoints", "webhook_endpoints.create", hooks.create, _WE),
+    _route("GET webhook_endpoints", "webhook_endpoints.list", hooks.list_all, _WE, in_list=True),
+    _route("GET webhook_endpoints/*", "webhook_endpoints.retrieve", hooks.retrieve, _WE),
+    _route("POST webhook_endpoints/*", "webhook_endpoints.update", hooks.update, _WE),
+    _route("DELETE webhook_endpoints/*", "webhook_endpoints.delete", hooks.delete, _WE),
+    _route("GET balance", "balance.retrieve", charges.balance, "balance"),
+)
+OPERATIONS = {route.operation for route in ROUTES}
+
+_BY_SHAPE: dict[tuple[str, int], list[Route]] = {}
+for _each in ROUTES:
+    _BY_SHAPE.setdefault((_each.method, len(_each.path)), []).append(_each)
+
+
+def find(method: str, path: str) -> tuple[Route, tuple[str, ...]] | None:
+    """The operation at a path below /v1, with the ids in it."""
+    parts = path.strip("/").split("/")
+    for route in _BY_SHAPE.get((method, len(parts)), ()):
+        if all(step in ("*", part) for step, part in zip(route.path, parts, strict=True)):
+            return route, tuple(part for step, part in zip(route.path, parts, strict=True) if step == "*")
+    return None
