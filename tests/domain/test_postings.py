@@ -35,7 +35,8 @@ def test_every_step_balances_and_is_named(gateway: str, amount: Money) -> None:
         postings.capture(gateway, "x", amount, amount),
         postings.refund(gateway, "x", amount),
         postings.refund_settled(gateway, "x", amount),
-        postings.refund_failed(gateway, "x", amount),
+        postings.refund_failed(gateway, "x", amount, settled=False),
+        postings.refund_failed(gateway, "x", amount, settled=True),
     ]
     assert {step.kind for step in steps} == set(TransactionKind)
     for step in steps:
@@ -72,7 +73,9 @@ def test_money_taken_and_given_back_leaves_nothing(gateway: str, amount: Money, 
         account(gateway, AccountKind.REFUNDS_PENDING): -amount.minor,
     }
     assert balances(*before, taken, back, settled) == {}
-    assert balances(*before, taken, back, postings.refund_failed(gateway, "re", amount)) == sold
+    assert balances(*before, taken, back, postings.refund_failed(gateway, "re", amount, settled=False)) == sold
+    came_back = postings.refund_failed(gateway, "re", amount, settled=True)
+    assert balances(*before, taken, back, settled, came_back) == sold
 
 
 @given(GATEWAYS, st.lists(st.integers(1, 10**6), min_size=1, max_size=6))

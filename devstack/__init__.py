@@ -1,0 +1,1 @@
+"""Starts, watches and stops the parts of a development system on one machine."""

@@ -1,0 +1,134 @@
+"""The books: what was asked, what happened, and what money moved. Written by a checkout's workflow alone."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row, Select, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from domain.checkout import Checkout, CheckoutRecord
+from domain.errors import BooksError, OrderExistsError
+from domain.states import CheckoutState
+from domain.timeline import Entry, TimelineRow
+from ledger.append import Batch, write
+from ledger.contract import CheckoutFilter, Page, PostingRow
+from ledger.engine import statement_by_statement
+from ledger.failures import translated
+from ledger.listing import listing, page_of
+from ledger.rows import checkout_values, record_of, select_records, timeline_row_of
+from ledger.tables import checkout_status, checkouts, postings, timeline, transactions
+
+
+class Books:
+    """Reads and writes of the books, each in a transaction of its own.
+
+    Every method may raise StoreUnavailableError, and a write BooksError when Postgres refuses it.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._reader = statement_by_statement(engine)
+
+    async def create_checkout(self, checkout: Checkout, entry: Entry) -> CheckoutRecord:
+        """Record a new checkout with its first timeline row. Raises OrderExistsError when the order has one."""
+        new = insert(checkouts).values(checkout_values(checkout)).on_conflict_do_nothing(index_elements=["order_id"])
+        existing = select(checkouts.c.id).where(checkouts.c.order_id == checkout.order_id)
+        with translated():
+            batch = Batch(checkout, known={})
+            batch.add([entry])
+            async with self._engine.begin() as connection:
+                # A concurrent creation of the same order is waited for here, so its row is there to be read.
+                if (await connection.execute(new.returning(checkouts.c.id))).one_or_none() is None:
+                    raise OrderExistsError(checkout.order_id, (await connection.execute(existing)).scalar_one())
+                await write(connection, batch)
+        return CheckoutRecord(checkout, entry.status, batch.sequence, entry.at)
+
+    async def append(self, checkout_id: str, entries: Sequence[Entry]) -> CheckoutRecord:
+        """Append the entries, all or none; one whose key is on the books with the same state is skipped.
+
+        Raises EntryMismatchError, IllegalTransitionError, and BooksError for an unknown checkout.
+        """
+        with translated():
+            async with self._engine.begin() as connection:
+                row = await self._lock(connection, checkout_id)
+                record = record_of(row)
+                known = await self._known(connection, checkout_id, [entry.key for entry in entries])
+                batch = Batch(record.checkout, known, record.status.state, record.sequence, row.last_hash)
+                batch.add(entries)
+                if batch.status is None or batch.updated_at is None:
+                    return record
+                await write(connection, batch)
+        return CheckoutRecord(record.checkout, batch.status, batch.sequence, batch.updated_at)
+
+    async def get(self, checkout_id: str) -> CheckoutRecord | None:
+        """The checkout, None when there is no such."""
+        return await self._one(select_records().where(checkouts.c.id == checkout_id))
+
+    async def find_by_order(self, order_id: str) -> CheckoutRecord | None:
+        """The order's one checkout."""
+        return await self._one(select_records().where(checkouts.c.order_id == order_id))
+
+    async def find_by_payment(self, gateway: str, payment_id: str) -> CheckoutRecord | None:
+        """The checkout to which the gateway's payment belongs."""
+        status = checkout_status.c
+        return await self._one(select_records().where(status.gateway == gateway, status.payment_id == payment_id))
+
+    async def find_unopened(self, older_than: timedelta, limit: int) -> tuple[CheckoutRecord, ...]:
+        """Checkouts of that long ago that never left `processing`, oldest first: their workflow may be missing."""
+        status = checkout_status.c
+        query = (
+            select_records()
+            .where(status.state == CheckoutState.PROCESSING, status.created_at < func.now() - older_than)
+            .order_by(status.created_at, status.checkout_id)
+            .limit(limit)
+        )
+        return tuple(record_of(row) for row in await self._all(query))
+
+    async def timeline(self, checkout_id: str) -> tuple[TimelineRow, ...]:
+        """What happened to the checkout, first row first."""
+        query = select(timeline).where(timeline.c.checkout_id == checkout_id).order_by(timeline.c.sequence)
+        return tuple(timeline_row_of(row) for row in await self._all(query))
+
+    async def postings(self, checkout_id: str) -> tuple[PostingRow, ...]:
+        """What money the checkout moved, in order."""
+        query = (
+            select(transactions, postings.c.account, postings.c.currency, postings.c.amount_minor)
+            .join(postings, postings.c.transaction_id == transactions.c.id)
+            .where(transactions.c.checkout_id == checkout_id)
+            .order_by(transactions.c.sequence, transactions.c.position, postings.c.position)
+        )
+        return tuple(
+            PostingRow(r.sequence, r.id, r.kind, r.reference, r.account, r.currency, r.amount_minor, r.at)
+            for r in await self._all(query)
+        )
+
+    async def list(self, wanted: CheckoutFilter) -> Page:
+        """One page of checkouts, newest first. Raises ValueError for a cursor that no page gave."""
+        return page_of(wanted, await self._all(listing(wanted)))
+
+    async def _one(self, query: Select[Any]) -> CheckoutRecord | None:
+        rows = await self._all(query)
+        return record_of(rows[0]) if rows else None
+
+    async def _all(self, query: Select[Any]) -> tuple[Row[Any], ...]:
+        with translated():
+            async with self._reader.connect() as connection:
+                return tuple(await connection.execute(query))
+
+    @staticmethod
+    async def _lock(connection: AsyncConnection, checkout_id: str) -> Row[Any]:
+        """Whoever appends to the checkout next waits until this transaction ends: sequences have no gaps, no forks."""
+        query = select_records().where(checkouts.c.id == checkout_id).with_for_update(of=checkout_status)
+        row: Row[Any] | None = (await connection.execute(query)).one_or_none()
+        if row is None:
+            raise BooksError(f"there is no checkout {checkout_id!r}")
+        return row
+
+    @staticmethod
+    async def _known(connection: AsyncConnection, checkout_id: str, keys: Sequence[str]) -> dict[str, CheckoutState]:
+        """Read after the lock, in a statement of its own: the locking one may see the timeline of before its wait."""
+        t = timeline.c
+        query = select(t.key, t.state).where(t.checkout_id == checkout_id, t.key.in_(keys))
+        return {row.key: CheckoutState(row.state) for row in await connection.execute(query)}

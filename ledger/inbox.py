@@ -1,0 +1,106 @@
+"""The webhook inbox: stored before it is acknowledged, dispatched from here, never lost in between."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Update, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ledger.contract import Delivery, InboxItem
+from ledger.engine import statement_by_statement
+from ledger.failures import translated
+from ledger.inbox_writer import CHANNEL, InboxWriter
+from ledger.listener import Listener
+from ledger.tables import webhook_inbox
+
+_ITEM = tuple(
+    webhook_inbox.c[name]
+    for name in ("id", "gateway", "event_id", "type", "payment_id", "reference", "received_at", "attempts")
+)
+
+
+class Inbox:
+    """`start` before the first `store`, `close` at the end; reading and claiming need neither.
+
+    Every method may raise StoreUnavailableError.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = statement_by_statement(engine)
+        self._writer = InboxWriter(engine)
+        self._listener = Listener(engine, CHANNEL)
+
+    async def start(self) -> None:
+        """Begin to take deliveries."""
+        self._writer.start()
+
+    async def close(self) -> None:
+        """Store what waits, then take no more and stop listening."""
+        await self._writer.close()
+        await self._listener.close()
+
+    async def store(self, delivery: Delivery) -> bool:
+        """Store the event and commit, then answer whether it is new. Raises BooksError for what cannot be stored.
+
+        An event that is not relevant is kept as evidence and counts as processed.
+        """
+        return await self._writer.store(delivery)
+
+    async def claim(self, limit: int, lease: timedelta) -> tuple[InboxItem, ...]:
+        """Take up to `limit` events that are due, oldest first; nobody else gets them until the lease ends."""
+        w = webhook_inbox.c
+        free = or_(w.leased_until.is_(None), w.leased_until < func.now())
+        due = (
+            select(w.id)
+            .where(w.processed_at.is_(None), w.next_attempt_at <= func.now(), free)
+            .order_by(w.received_at, w.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+            .cte("due")
+        )
+        taken = (
+            update(webhook_inbox)
+            .where(w.id == due.c.id)
+            .values(attempts=w.attempts + 1, leased_until=func.now() + lease)
+            .returning(*_ITEM)
+        )
+        with translated():
+            async with self._engine.connect() as connection:
+                items = [InboxItem(**row._mapping) for row in await connection.execute(taken)]
+        return tuple(sorted(items, key=lambda item: (item.received_at, item.id)))
+
+    async def finish(self, item_id: int, outcome: str) -> None:
+        """The event is dealt with, for good."""
+        await self._change(item_id, processed_at=func.now(), leased_until=None, outcome=outcome)
+
+    async def postpone(self, item_id: int, delay: timedelta, outcome: str) -> None:
+        """Not now: the event comes back after the delay; `outcome` says why it waits."""
+        await self._change(item_id, next_attempt_at=func.now() + delay, leased_until=None, outcome=outcome)
+
+    async def wait_for_news(self, timeout: timedelta) -> bool:  # noqa: ASYNC109 (running out of time is an answer)
+        """Whether new events came before the time was over. Look into the inbox either way: news can get lost."""
+        return await self._listener.wait(timeout)
+
+    async def unprocessed(self) -> int:
+        """How many events wait."""
+        query = select(func.count()).where(webhook_inbox.c.processed_at.is_(None))
+        with translated():
+            async with self._engine.connect() as connection:
+                return int((await connection.execute(query)).scalar_one())
+
+    async def get(self, gateway: str, event_id: str) -> dict[str, Any] | None:
+        """The event's whole row, as it stands in the table."""
+        w = webhook_inbox.c
+        query = select(webhook_inbox).where(w.gateway == gateway, w.event_id == event_id)
+        with translated():
+            async with self._engine.connect() as connection:
+                row = (await connection.execute(query)).one_or_none()
+        return None if row is None else dict(row._mapping)
+
+    async def _change(self, item_id: int, **values: Any) -> None:
+        """Change an event that is not processed yet; a late answer of somebody whose lease ran out changes nothing."""
+        w = webhook_inbox.c
+        change: Update = update(webhook_inbox).where(w.id == item_id, w.processed_at.is_(None)).values(**values)
+        with translated():
+            async with self._engine.connect() as connection:
+                await connection.execute(change)

@@ -1,0 +1,214 @@
+"""The tables as the stores see them. The migrations make them; a test keeps the two alike."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = MetaData()
+
+
+def _moment(name: str, *, nullable: bool = False, default: str | None = None) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable, server_default=text(default) if default else None)
+
+
+def _words(name: str, *, nullable: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=nullable)
+
+
+checkouts = Table(
+    "checkouts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _words("order_id"),
+    Column("amount_minor", BigInteger, nullable=False),
+    _words("currency"),
+    _words("gateway"),
+    _words("capture"),
+    Column("confirm_within_seconds", Integer),
+    _moment("created_at"),
+    _moment("expires_at"),
+    _words("return_url", nullable=True),
+    _words("email", nullable=True),
+    Column("metadata", JSONB(none_as_null=True)),
+    UniqueConstraint("order_id", name="one_checkout_per_order"),
+    CheckConstraint("amount_minor > 0", name="amount_is_positive"),
+)
+
+checkout_status = Table(
+    "checkout_status",
+    metadata,
+    Column("checkout_id", Text, ForeignKey("checkouts.id", name="status_of_checkout"), primary_key=True),
+    _words("gateway"),
+    _moment("created_at"),
+    _words("state"),
+    _words("payment_id", nullable=True),
+    Column("captured_minor", BigInteger, nullable=False),
+    Column("refunded_minor", BigInteger, nullable=False),
+    Column("next_action", JSONB(none_as_null=True)),
+    Column("failure", JSONB(none_as_null=True)),
+    Column("stuck", Boolean, nullable=False),
+    _words("waiting_for", nullable=True),
+    Column("last_sequence", Integer, nullable=False),
+    _words("last_hash"),
+    _moment("updated_at"),
+    UniqueConstraint("gateway", "payment_id", name="one_checkout_per_payment"),
+    Index("listing", "created_at", "checkout_id"),
+    Index("listing_by_state", "state", "created_at", "checkout_id"),
+    Index("listing_by_gateway", "gateway", "created_at", "checkout_id"),
+    Index("listing_of_stuck", "created_at", "checkout_id", postgresql_where=text("stuck")),
+)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("checkout_id", Text, ForeignKey("checkouts.id", name="timeline_of_checkout")),
+    Column("sequence", Integer),
+    _words("key"),
+    _words("state"),
+    _words("cause"),
+    _moment("at"),
+    Column("details", JSONB, nullable=False),
+    _words("previous_hash"),
+    _words("hash"),
+    PrimaryKeyConstraint("checkout_id", "sequence", name="one_row_per_sequence"),
+    UniqueConstraint("checkout_id", "key", name="one_row_per_key"),
+    CheckConstraint("sequence > 0", name="sequence_from_one"),
+)
+
+transactions = Table(
+    "transactions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _words("checkout_id"),
+    Column("sequence", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    _words("kind"),
+    _words("reference"),
+    _moment("at"),
+    UniqueConstraint("checkout_id", "sequence", "position", name="one_transaction_per_position"),
+    ForeignKeyConstraint(
+        ["checkout_id", "sequence"], ["timeline.checkout_id", "timeline.sequence"], name="transaction_of_row"
+    ),
+)
+
+postings = Table(
+    "postings",
+    metadata,
+    Column("transaction_id", Text, ForeignKey("transactions.id", name="posting_of_transaction")),
+    Column("position", Integer),
+    _words("account"),
+    _words("currency"),
+    Column("amount_minor", BigInteger, nullable=False),
+    PrimaryKeyConstraint("transaction_id", "position", name="one_posting_per_position"),
+)
+
+operations = Table(
+    "operations",
+    metadata,
+    Column("key", Text, primary_key=True),
+    _words("checkout_id"),
+    _words("gateway"),
+    _words("verb"),
+    _words("fingerprint"),
+    Column("request", JSONB, nullable=False),
+    _moment("started_at", default="now()"),
+    ForeignKeyConstraint(["checkout_id"], ["checkouts.id"], name="operation_of_checkout"),
+    Index("operations_by_checkout", "checkout_id", "started_at"),
+)
+
+operation_answers = Table(
+    "operation_answers",
+    metadata,
+    Column("operation_key", Text, ForeignKey("operations.key", name="answer_of_operation")),
+    Column("attempt", Integer),
+    _words("state"),
+    _words("answer", nullable=True),
+    _moment("at", default="now()"),
+    PrimaryKeyConstraint("operation_key", "attempt", name="one_answer_per_attempt"),
+    CheckConstraint("state IN ('unknown', 'finished')", name="answer_state"),
+    Index("one_final_answer", "operation_key", unique=True, postgresql_where=text("state = 'finished'")),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _words("checkout_id"),
+    Column("sequence", Integer, nullable=False),
+    _words("type"),
+    Column("payload", JSONB, nullable=False),
+    _moment("created_at", default="now()"),
+    _moment("published_at", nullable=True),
+    UniqueConstraint("checkout_id", "sequence", name="one_event_per_row"),
+    ForeignKeyConstraint(
+        ["checkout_id", "sequence"], ["timeline.checkout_id", "timeline.sequence"], name="event_of_row"
+    ),
+    Index("outbox_unpublished", "checkout_id", "sequence", postgresql_where=text("published_at IS NULL")),
+)
+
+webhook_inbox = Table(
+    "webhook_inbox",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _words("gateway"),
+    _words("event_id"),
+    _words("type"),
+    _words("payment_id", nullable=True),
+    _words("reference", nullable=True),
+    Column("live", Boolean, nullable=False),
+    Column("relevant", Boolean, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("headers", JSONB, nullable=False),
+    Column("verified", Boolean, nullable=False),
+    _moment("received_at"),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    _moment("next_attempt_at", default="now()"),
+    _moment("leased_until", nullable=True),
+    _moment("processed_at", nullable=True),
+    _words("outcome", nullable=True),
+    UniqueConstraint("gateway", "event_id", name="one_row_per_event"),
+    Index("inbox_unprocessed", "received_at", "id", postgresql_where=text("processed_at IS NULL")),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _words("name"),
+    _words("secret_hash"),
+    Column("scopes", ARRAY(Text), nullable=False),
+    _moment("created_at", default="now()"),
+    _moment("revoked_at", nullable=True),
+    UniqueConstraint("secret_hash", name="one_key_per_secret"),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    _words("api_key_id"),
+    _words("key"),
+    _words("fingerprint"),
+    _moment("started_at", default="now()"),
+    Column("status", Integer),
+    Column("body", LargeBinary),
+    _words("content_type", nullable=True),
+    _moment("finished_at", nullable=True),
+    PrimaryKeyConstraint("api_key_id", "key", name="one_use_per_key"),
+)
