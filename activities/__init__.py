@@ -1,0 +1,1 @@
+"""Activities: one thin step each, that delegates and classifies errors."""

@@ -1,0 +1,70 @@
+"""What the workflows hand to the activities. Pure, frozen, free of personal data."""
+
+from dataclasses import dataclass
+
+from domain.booked import Booked
+from domain.checkout import CheckoutStatus
+from domain.timeline import Entry
+from gateways.contract import CapturePayment, CreatePayment, RefundPayment, VoidPayment
+
+
+@dataclass(frozen=True)
+class Create:
+    """Open a payment for a checkout."""
+
+    gateway: str
+    checkout_id: str
+    request: CreatePayment
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Take what a checkout's payment holds."""
+
+    gateway: str
+    checkout_id: str
+    request: CapturePayment
+
+
+@dataclass(frozen=True)
+class Void:
+    """End a checkout's payment that took nothing."""
+
+    gateway: str
+    checkout_id: str
+    request: VoidPayment
+
+
+@dataclass(frozen=True)
+class Refund:
+    """Give back what a checkout's payment took."""
+
+    gateway: str
+    checkout_id: str
+    request: RefundPayment
+
+
+@dataclass(frozen=True)
+class LookUp:
+    """Read a payment: by the gateway's id where it is known, else by our reference."""
+
+    gateway: str
+    checkout_id: str
+    payment_id: str | None
+
+
+@dataclass(frozen=True)
+class Record:
+    """Append these entries to a checkout's timeline, all or none."""
+
+    checkout_id: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class OnBooks:
+    """Where a checkout stands on the books, the money that is on them, and the number of its last timeline row."""
+
+    status: CheckoutStatus
+    booked: Booked
+    sequence: int

@@ -1,0 +1,147 @@
+"""The money operations and the look-up. Every operation's key is stored before the gateway is called."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.contract import Capture, Create, LookUp, Refund, Void
+from activities.failures import KEY_EXPIRED, failure
+from domain.errors import AmountDoesNotFitError, KeySpentError, OutcomeUnknownError, PaysagaError
+from domain.outcomes import Answer, Completed, Declined, Pending, RequiresAction
+from domain.payment import Decline, DeclineCode, PaymentSnapshot, PaymentStatus, RefundSnapshot, RefundStatus
+from gateways.contract import Gateway, Verb
+from ledger.contract import Operation, OperationState
+from ledger.operations import Operations
+
+logger = logging.getLogger(__name__)
+
+_ANSWER: TypeAdapter[Answer] = TypeAdapter(Answer)
+
+Send = Callable[[], Awaitable[Answer]]
+Look = Callable[[], Awaitable[Answer | None]]
+
+
+@dataclass
+class PaymentActivities:
+    """The gateway calls of a saga, each safe to be made again by Temporal at any time."""
+
+    gateways: Mapping[str, Gateway]
+    operations: Operations
+
+    @activity.defn
+    async def create_payment(self, call: Create) -> Answer:
+        """Open the payment."""
+        gateway = self.gateways[call.gateway]
+
+        async def look() -> Answer | None:
+            payment = await gateway.find(call.request.reference)
+            return _as_created(payment) if payment else None
+
+        return await self._perform(Verb.CREATE, call, lambda: gateway.create(call.request), look)
+
+    @activity.defn
+    async def capture_payment(self, call: Capture) -> Answer:
+        """Take what is held."""
+        gateway = self.gateways[call.gateway]
+
+        async def look() -> Answer | None:
+            payment = await gateway.lookup(call.request.payment_id)
+            return Completed(payment) if payment and payment.status is PaymentStatus.CAPTURED else None
+
+        return await self._perform(Verb.CAPTURE, call, lambda: gateway.capture(call.request), look)
+
+    @activity.defn
+    async def void_payment(self, call: Void) -> Answer:
+        """End a payment that took nothing; the answer shows it as it turned out."""
+        gateway = self.gateways[call.gateway]
+
+        async def look() -> Answer | None:
+            payment = await gateway.lookup(call.request.payment_id)
+            ended = payment and payment.status in (PaymentStatus.CANCELED, PaymentStatus.CAPTURED)
+            return Completed(payment) if payment and ended else None
+
+        return await self._perform(Verb.VOID, call, lambda: gateway.void(call.request), look)
+
+    @activity.defn
+    async def refund_payment(self, call: Refund) -> Answer:
+        """Give money back."""
+        gateway = self.gateways[call.gateway]
+
+        async def look() -> Answer | None:
+            payment = await gateway.lookup(call.request.payment_id)
+            ours = [r for r in payment.refunds if r.reference == call.request.key] if payment else []
+            return _as_refunded(ours[0]) if ours else None
+
+        return await self._perform(Verb.REFUND, call, lambda: gateway.refund(call.request), look)
+
+    @activity.defn
+    async def look_up_payment(self, call: LookUp) -> PaymentSnapshot | None:
+        """The payment as the gateway states it now."""
+        gateway = self.gateways[call.gateway]
+        try:
+            if call.payment_id is not None:
+                return await gateway.lookup(call.payment_id)
+            return await gateway.find(call.checkout_id)
+        except PaysagaError as error:
+            raise failure(error) from error
+
+    async def _perform(self, verb: Verb, call: Create | Capture | Void | Refund, send: Send, look: Look) -> Answer:
+        """One operation: key first, read before repeating, the answer kept for ever."""
+        key = call.request.key
+        try:
+            request: dict[str, Any] = asdict(call.request)
+            operation, new = await self.operations.begin(key, call.checkout_id, call.gateway, verb, request)
+            if operation.state is OperationState.FINISHED and operation.answer is not None:
+                return _ANSWER.validate_json(operation.answer)
+            answer = None if new else await look()
+            if answer is None:
+                self._check_lifetime(verb, call.gateway, operation)
+                answer = await self._send(key, send, look)
+            await self.operations.finish(key, OperationState.FINISHED, _ANSWER.dump_json(answer).decode())
+        except PaysagaError as error:
+            raise failure(error) from error
+        return answer
+
+    async def _send(self, key: str, send: Send, look: Look) -> Answer:
+        try:
+            return await send()
+        except AmountDoesNotFitError as error:
+            return Declined(Decline(DeclineCode.INVALID_REQUEST, True, "amount_does_not_fit", str(error)))
+        except OutcomeUnknownError as error:
+            logger.warning("operation %s: outcome unknown: %s", key, error)
+            await self.operations.finish(key, OperationState.UNKNOWN, None)
+            # The gateway replays the stored failure for ever, so only what it shows can tell whether it was done.
+            answer = await look() if isinstance(error, KeySpentError) else None
+            if answer is None:
+                raise
+            return answer
+
+    def _check_lifetime(self, verb: Verb, gateway: str, operation: Operation) -> None:
+        """A key the gateway has forgotten would count as new: such a call is never made, a person decides."""
+        age = datetime.now(UTC) - operation.started_at
+        if age >= self.gateways[gateway].capabilities.key_lifetime[verb]:
+            message = f"{operation.key} is {age} old: the gateway may have forgotten it; the look-up showed nothing"
+            raise ApplicationError(message, type=KEY_EXPIRED, non_retryable=True)
+
+
+def _as_created(payment: PaymentSnapshot) -> Answer:
+    if payment.next_action is not None:
+        return RequiresAction(payment, payment.next_action)
+    return Completed(payment)
+
+
+def _as_refunded(refund: RefundSnapshot) -> Answer:
+    match refund.status:
+        case RefundStatus.SUCCEEDED:
+            return Completed(refund)
+        case RefundStatus.PENDING:
+            return Pending(refund)
+        case RefundStatus.FAILED:
+            code = refund.failure_code or "unknown"
+            return Declined(Decline(DeclineCode.UNKNOWN, True, code, "the refund failed"))

@@ -1,0 +1,135 @@
+"""Takes stored webhook events to their workflows, and starts the workflows that nobody started.
+
+Nothing that was answered 200 is lost: an event stays in the inbox until this loop has written down what became of it.
+It runs in every worker process; rows are claimed, so several loops share the work.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from activities.books import transactions_of
+from api.sagas import SagaEndedError, Sagas, TemporalDownError
+from domain.booked import booked, catch_up
+from domain.checkout import CheckoutRecord
+from domain.errors import PaysagaError
+from domain.payment import PaymentSnapshot
+from domain.saga import Fact
+from domain.states import ENDED
+from gateways.contract import Gateway
+from ledger.books import Books
+from ledger.contract import InboxItem
+from ledger.inbox import Inbox
+
+logger = logging.getLogger(__name__)
+
+BATCH = 50
+AT_ONCE = 16
+# Longer than the slowest look-up and signal together; a claim whose process died is free again after it.
+LEASE = timedelta(seconds=60)
+PAUSE = timedelta(seconds=2)
+UNOPENED_AFTER = timedelta(seconds=10)
+# An event may come before our own commit; later than this it is somebody else's.
+UNKNOWN_TRIES = 12
+LONGEST_DELAY = timedelta(minutes=10)
+
+
+@dataclass
+class Dispatcher:
+    """The loop between the inbox and the workflows."""
+
+    books: Books
+    inbox: Inbox
+    gateways: Mapping[str, Gateway]
+    sagas: Sagas
+
+    async def run(self) -> None:
+        """Work until cancelled. A database or server that is down costs a pause, never an event."""
+        at_once = asyncio.Semaphore(AT_ONCE)
+        while True:
+            try:
+                items = await self.inbox.claim(BATCH, LEASE)
+                await asyncio.gather(*(self._guarded(item, at_once) for item in items))
+                if not items:
+                    await self.start_unopened()
+                    await self.inbox.wait_for_news(PAUSE)
+            except Exception:
+                logger.exception("the dispatcher goes on after a pause")
+                await asyncio.sleep(PAUSE.total_seconds())
+
+    async def start_unopened(self) -> None:
+        """Start what was recorded while the Temporal server was down, or whose API process died before the start."""
+        for record in await self.books.find_unopened(UNOPENED_AFTER, BATCH):
+            try:
+                await self.sagas.start(record.checkout)
+            except TemporalDownError:
+                return
+
+    async def _guarded(self, item: InboxItem, at_once: asyncio.Semaphore) -> None:
+        async with at_once:
+            try:
+                outcome = await self.dispatch(item)
+            except PaysagaError as error:
+                logger.warning("event %s of %s waits: %s", item.event_id, item.gateway, error)
+                await self._postpone(item, type(error).__name__)
+            except Exception:
+                logger.exception("event %s of %s waits", item.event_id, item.gateway)
+                await self._postpone(item, "error")
+            else:
+                if outcome is None:
+                    await self._postpone(item, "not_yet")
+                else:
+                    await self.inbox.finish(item.id, outcome)
+
+    async def dispatch(self, item: InboxItem) -> str | None:
+        """Take one event to its workflow. Answers what became of it, None: try again later."""
+        record = await self._checkout_of(item)
+        if record is None:
+            if item.attempts < UNKNOWN_TRIES:
+                return None
+            logger.error("event %s of %s is about an unknown payment %s", item.event_id, item.gateway, item.payment_id)
+            return "unknown_payment"
+        payment = await self._look_up(item)
+        if payment is None:
+            logger.error("event %s names payment %s, which %s has not", item.event_id, item.payment_id, item.gateway)
+            return "no_such_payment"
+        return await self._deliver(item, record, Fact(payment, f"webhook:{item.event_id}"))
+
+    async def _checkout_of(self, item: InboxItem) -> CheckoutRecord | None:
+        """By the gateway's id; before our own commit of that id, by the reference that the gateway keeps."""
+        record = await self.books.find_by_payment(item.gateway, item.payment_id) if item.payment_id else None
+        if record is None and item.reference:
+            record = await self.books.get(item.reference)
+        return record if record and record.checkout.gateway == item.gateway else None
+
+    async def _look_up(self, item: InboxItem) -> PaymentSnapshot | None:
+        """The body is only a hint: the gateway itself is asked before anything is decided."""
+        return await self.gateways[item.gateway].lookup(item.payment_id) if item.payment_id else None
+
+    async def _deliver(self, item: InboxItem, record: CheckoutRecord, fact: Fact) -> str | None:
+        if record.status.state in ENDED:
+            return await self._deliver_late(record, fact)
+        try:
+            await self.sagas.deliver(record.checkout, fact)
+        except SagaEndedError:
+            # It ended a moment ago, as the books will show next time; or was never started; or somebody terminated it.
+            await self.sagas.start(record.checkout)
+            if item.attempts < UNKNOWN_TRIES:
+                return None
+            logger.error("%s is not ended on the books, but its workflow is gone", record.checkout.workflow_id)
+            return "saga_gone"
+        return "delivered"
+
+    async def _deliver_late(self, record: CheckoutRecord, fact: Fact) -> str:
+        rows = await self.books.postings(record.checkout.id)
+        on_books = booked(record.checkout.amount.currency, transactions_of(rows))
+        if not catch_up(on_books, fact.payment):
+            return "already_booked"
+        await self.sagas.deliver_late(record.checkout, fact)
+        return "late"
+
+    async def _postpone(self, item: InboxItem, outcome: str) -> None:
+        delay = min(timedelta(seconds=0.5 * 2 ** min(item.attempts, 12)), LONGEST_DELAY)
+        await self.inbox.postpone(item.id, delay, outcome)

@@ -1,0 +1,189 @@
+"""The one place that starts checkout workflows and talks to them."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.checkout import Checkout, CheckoutStatus
+from domain.errors import PaysagaError
+from domain.saga import CheckoutCommand, Fact, SagaPolicy
+from workflows.checkout import CheckoutWorkflow
+from workflows.late_payment import LatePaymentWorkflow
+from workflows.search_attributes import at_start
+
+logger = logging.getLogger(__name__)
+
+_DOWN = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED}
+
+
+class CommandRefusedError(PaysagaError):
+    """The checkout's state does not allow what was asked."""
+
+
+class SagaEndedError(PaysagaError):
+    """The checkout's workflow has ended, or the Temporal server does not know it."""
+
+
+class TemporalDownError(PaysagaError):
+    """The Temporal server does not answer."""
+
+
+class Sagas:
+    """Starts and talks to checkout workflows.
+
+    `live`: per gateway, whether its account moves real money. Methods that take `patience` (seconds) answer True when
+    the workflow has answered by then, else False: what was asked goes on, durably. They raise CommandRefusedError,
+    SagaEndedError and TemporalDownError.
+    """
+
+    def __init__(self, client: Client, task_queue: str, policy: SagaPolicy, live: dict[str, bool]) -> None:
+        self._client = client
+        self._task_queue = task_queue
+        self._policy = policy
+        self._live = live
+
+    async def open(self, checkout: Checkout, patience: float = 3.0) -> bool:
+        """Start the checkout's workflow, or join the one that runs, and wait for the customer's next step."""
+        command = self._command(checkout)
+        operation = WithStartWorkflowOperation(
+            CheckoutWorkflow.run,
+            command,
+            id=checkout.workflow_id,
+            task_queue=self._task_queue,
+            # Never a second run for one checkout: it would charge again.
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            search_attributes=at_start(command),
+            static_summary=_summary(command),
+        )
+
+        async def update() -> None:
+            try:
+                # One update id for all: however many ask, the workflow accepts one.
+                await self._client.execute_update_with_start_workflow(
+                    CheckoutWorkflow.open, start_workflow_operation=operation, id="open"
+                )
+            finally:
+                started = operation._workflow_handle
+                if started.done():
+                    started.exception()  # else asyncio reports it as never retrieved
+
+        try:
+            return await _within(patience, update())
+        except SagaEndedError:
+            return True
+
+    async def start(self, checkout: Checkout) -> None:
+        """Start the checkout's workflow without waiting; nothing happens when it ever was started."""
+        command = self._command(checkout)
+        try:
+            await _called(
+                self._client.start_workflow(
+                    CheckoutWorkflow.run,
+                    command,
+                    id=checkout.workflow_id,
+                    task_queue=self._task_queue,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                    search_attributes=at_start(command),
+                    static_summary=_summary(command),
+                )
+            )
+        except SagaEndedError:
+            logger.info("%s ran before", checkout.workflow_id)
+
+    async def confirm(self, checkout: Checkout, patience: float = 3.0) -> bool:
+        """The shop keeps the order."""
+        return await _within(patience, self._handle(checkout).execute_update(CheckoutWorkflow.confirm))
+
+    async def reject(self, checkout: Checkout, reason: str, patience: float = 3.0) -> bool:
+        """The shop does not keep the order: the payment is undone."""
+        return await _within(patience, self._handle(checkout).execute_update(CheckoutWorkflow.reject, reason))
+
+    async def cancel(self, checkout: Checkout, patience: float = 3.0) -> bool:
+        """The shop gives the checkout up before it is paid."""
+        return await _within(patience, self._handle(checkout).execute_update(CheckoutWorkflow.cancel))
+
+    async def deliver(self, checkout: Checkout, fact: Fact) -> None:
+        """Bring a fact to the running workflow. Raises SagaEndedError; a closed workflow is never started again."""
+        await _called(self._handle(checkout).signal(CheckoutWorkflow.gateway_fact, fact))
+
+    async def deliver_late(self, checkout: Checkout, fact: Fact) -> None:
+        """Bring a fact to the workflow that puts right what happens after a checkout's end."""
+        command = self._command(checkout)
+        await _called(
+            self._client.start_workflow(
+                LatePaymentWorkflow.run,
+                command,
+                id=f"late/{checkout.id}",
+                task_queue=self._task_queue,
+                # May run again, since it never charges and takes its keys from the books.
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                search_attributes=at_start(command),
+                static_summary=f"late money: {_summary(command)}",
+                start_signal="gateway_fact",
+                start_signal_args=[fact],
+            )
+        )
+
+    def _command(self, checkout: Checkout) -> CheckoutCommand:
+        return CheckoutCommand.of(checkout, self._live[checkout.gateway], self._policy)
+
+    def _handle(self, checkout: Checkout) -> WorkflowHandle[CheckoutWorkflow, CheckoutStatus]:
+        return self._client.get_workflow_handle_for(CheckoutWorkflow.run, checkout.workflow_id)
+
+
+async def _within(patience: float, call: Coroutine[Any, Any, object]) -> bool:
+    """Whether the call ended in time. asyncio's own time-out: the client's may take twice as long as asked."""
+    try:
+        async with asyncio.timeout(patience):
+            await _called(call)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _called(call: Coroutine[Any, Any, object]) -> None:
+    """Await a client call; its errors in our words."""
+    try:
+        await call
+    except WorkflowUpdateFailedError as error:
+        raise _update_failure(error) from error
+    except WorkflowUpdateRPCTimeoutOrCancelledError:
+        raise TimeoutError from None
+    except WorkflowAlreadyStartedError as error:
+        raise SagaEndedError(str(error)) from error
+    except RPCError as error:
+        if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.ALREADY_EXISTS):
+            raise SagaEndedError(str(error)) from error
+        if error.status in _DOWN:
+            raise TemporalDownError(str(error)) from error
+        raise
+    except RuntimeError as error:
+        # A lazily connected client raises this when its first connection fails.
+        if "connect" not in str(error).lower():
+            raise
+        raise TemporalDownError(str(error)) from error
+
+
+def _update_failure(error: WorkflowUpdateFailedError) -> PaysagaError:
+    cause = error.cause
+    if isinstance(cause, ApplicationError) and cause.type == "NotAllowed":
+        return CommandRefusedError(cause.message)
+    return SagaEndedError(str(cause))
+
+
+def _summary(command: CheckoutCommand) -> str:
+    return f"order {command.order_id}: {command.amount} at {command.gateway}"

@@ -1,0 +1,38 @@
+"""One stack for all saga tests."""
+
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from devstack.temporal import temporal_server
+from tests.workflows.support import Shop, running_shop
+
+
+@pytest.fixture(scope="session")
+async def temporal_address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """A Temporal dev server for the whole run."""
+    async with temporal_server(tmp_path_factory.mktemp("temporal")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+async def shop(
+    tmp_path_factory: pytest.TempPathFactory, database_url: str, temporal_address: str
+) -> AsyncIterator[Shop]:
+    """The running stack."""
+    async with running_shop(tmp_path_factory.mktemp("shop"), database_url, temporal_address) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+async def _no_faults_left(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """A test's faults end with it."""
+    yield
+    if "shop" in request.fixturenames:
+        await request.getfixturevalue("shop").sandbox.delete("/sandbox/faults")
+
+
+def pytest_sessionfinish() -> None:
+    """Let the SDK's native threads end before the interpreter does (temporalio/sdk-python#300)."""
+    time.sleep(0.2)

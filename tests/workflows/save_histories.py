@@ -1,0 +1,190 @@
+"""Saves one history of every ending that has none yet: `python -m tests.workflows.save_histories`.
+
+Runs on a stack of its own. The file name is the ending and the day it was saved.
+"""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from devstack import postgres
+from devstack.temporal import temporal_server
+from domain.checkout import CaptureMode, Checkout
+from domain.money import Money
+from domain.saga import SagaPolicy
+from ledger.migrate import migrate
+from tests.workflows.support import Shop, eventually, running_shop
+
+FOLDER = Path(__file__).parent / "histories"
+
+
+async def completed(shop: Shop) -> str:
+    """Paid."""
+    checkout = await shop.open()
+    await shop.pay(checkout)
+    return checkout.workflow_id
+
+
+async def completed_by_poll(shop: Shop) -> str:
+    """Paid, the webhook lost."""
+    checkout = await shop.open(SagaPolicy(1, 2, 60))
+    await shop.fault("webhook", "lose", checkout, count=20)
+    await shop.pay(checkout)
+    return checkout.workflow_id
+
+
+async def completed_after_decline(shop: Shop) -> str:
+    """Declined, then authenticated and paid."""
+    checkout = await shop.open()
+    await shop.pay(checkout, "decline")
+    await eventually(lambda: shop.status(checkout), lambda s: s.failure is not None)
+    answer = await shop.pay(checkout, method="pm_card_threeDSecure2Required")
+    await eventually(
+        lambda: shop.status(checkout), lambda s: s.next_action is not None and s.next_action.url is not None
+    )
+    await asyncio.sleep(1)
+    await shop.sandbox.post(answer.headers["location"], data={"outcome": "approve"})
+    return checkout.workflow_id
+
+
+async def captured_on_confirm(shop: Shop) -> str:
+    """Held, confirmed, captured."""
+    checkout = await held(shop, 600)
+    await shop.sagas().confirm(checkout, 20)
+    return checkout.workflow_id
+
+
+async def declined(shop: Shop) -> str:
+    """Refused by the gateway."""
+    return (await shop.open(amount=Money(3, "USD"))).workflow_id
+
+
+async def expired(shop: Shop) -> str:
+    """Abandoned."""
+    return (await shop.open(expires_at=datetime.now(UTC) + timedelta(seconds=1))).workflow_id
+
+
+async def canceled(shop: Shop) -> str:
+    """Given up by the shop."""
+    checkout = await shop.open()
+    await shop.sagas().cancel(checkout, 20)
+    return checkout.workflow_id
+
+
+async def voided_at_deadline(shop: Shop) -> str:
+    """Held, never confirmed."""
+    return (await held(shop, 1)).workflow_id
+
+
+async def refunded_on_reject(shop: Shop) -> str:
+    """Paid, rejected."""
+    checkout = await paid(shop)
+    await shop.sagas().reject(checkout, "out of stock", 20)
+    return checkout.workflow_id
+
+
+async def refunded_after_review(shop: Shop) -> str:
+    """Paid, rejected, the gateway down until a person asks again."""
+    checkout = await paid(shop, SagaPolicy(20, 60, 2))
+    await shop.fault("refunds.create", "unavailable_503", checkout, count=1000)
+    await shop.sagas().reject(checkout, "out of stock", 1)
+    await shop.until(checkout, "needs_review")
+    await shop.sandbox.delete("/sandbox/faults")
+    await shop.handle(checkout).signal("retry_now")
+    return checkout.workflow_id
+
+
+async def cancelled_by_operator(shop: Shop) -> str:
+    """Paid, the workflow cancelled in the Temporal UI."""
+    checkout = await paid(shop)
+    await shop.handle(checkout).cancel()
+    return checkout.workflow_id
+
+
+async def late_refunded(shop: Shop) -> str:
+    """Money after the expiry."""
+    checkout = await shop.open(expires_at=datetime.now(UTC) + timedelta(seconds=1))
+    status = await shop.until(checkout, "expired")
+    await shop.handle(checkout).result()
+    await shop.sandbox.post(f"/sandbox/payments/{status.payment_id}/pay_late")
+    await shop.until(checkout, "refunded")
+    return f"late/{checkout.id}"
+
+
+async def late_found_at_gateway(shop: Shop) -> str:
+    """A refund made in the gateway's own pages."""
+    checkout = await shop.open()
+    await shop.pay(checkout)
+    status = await shop.until(checkout, "completed")
+    await shop.handle(checkout).result()
+    refund = {"payment_intent": status.payment_id, "amount": "1000"}
+    await shop.sandbox.post("/v1/refunds", data=refund, headers={"Authorization": "Bearer sk_test_x"})
+    await eventually(lambda: shop.status(checkout), lambda s: s.refunded_minor == 1000)
+    return f"late/{checkout.id}"
+
+
+SCENARIOS: list[Callable[[Shop], Awaitable[str]]] = [
+    completed,
+    completed_by_poll,
+    completed_after_decline,
+    captured_on_confirm,
+    declined,
+    expired,
+    canceled,
+    voided_at_deadline,
+    refunded_on_reject,
+    refunded_after_review,
+    cancelled_by_operator,
+    late_refunded,
+    late_found_at_gateway,
+]
+
+
+async def held(shop: Shop, seconds: int) -> Checkout:
+    """An authorized checkout."""
+    checkout = await shop.open(capture=CaptureMode.ON_CONFIRM, confirm_within_seconds=seconds)
+    await shop.pay(checkout)
+    await shop.until(checkout, "authorized", "canceled")
+    return checkout
+
+
+async def paid(shop: Shop, policy: SagaPolicy | None = None) -> Checkout:
+    """A paid checkout that waits for the shop."""
+    checkout = await shop.open(policy, confirm_within_seconds=600)
+    await shop.pay(checkout)
+    await shop.until(checkout, "paid")
+    return checkout
+
+
+async def main() -> None:
+    """Save what is missing."""
+    FOLDER.mkdir(exist_ok=True)
+    have = {path.stem.split("@")[0] for path in FOLDER.glob("*.json")}
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        url = postgres.start(folder / "postgres")
+        try:
+            await migrate(url)
+            async with temporal_server(folder) as address, running_shop(folder, url, address) as shop:
+                for scenario in (s for s in SCENARIOS if s.__name__ not in have):
+                    await save(shop, scenario)
+        finally:
+            postgres.remove(folder / "postgres")
+
+
+async def save(shop: Shop, scenario: Callable[[Shop], Awaitable[str]]) -> None:
+    """Run to the ending and write its history."""
+    handle = shop.parts.client.get_workflow_handle(await scenario(shop))
+    await eventually(handle.describe, lambda description: description.close_time is not None)
+    path = FOLDER / f"{scenario.__name__}@{datetime.now(UTC):%Y-%m-%d}.json"
+    path.write_text((await handle.fetch_history()).to_json() + "\n")
+    print(path.name)  # noqa: T201
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
+    time.sleep(0.2)

@@ -1,0 +1,236 @@
+"""A stack for the sagas' tests: real Postgres and Temporal, the sandbox over HTTP, worker and API in this process."""
+
+import asyncio
+import json
+import secrets
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from temporalio.client import WorkflowHandle
+
+import worker
+from api.__main__ import Server, server_config
+from api.app import ApiSettings, create_app, production
+from api.sagas import Sagas
+from api.wiring import connect_temporal, live_modes, stripe_options
+from config.settings import DatabaseSettings, PolicySettings, StripeSettings, TemporalSettings
+from devstack.ports import any_free
+from domain.checkout import CaptureMode, Checkout, CheckoutRecord, CheckoutStatus
+from domain.money import Money
+from domain.saga import SagaPolicy
+from domain.states import CheckoutState
+from domain.timeline import Entry, EventType, TimelineRow
+from gateways.registry import build_gateways, close_all
+from ledger.books import Books
+from ledger.engine import create_engine
+
+T = TypeVar("T")
+PATIENCE = 30.0
+WEBHOOK_SECRET = "whsec_saga_tests"
+POLICY = SagaPolicy(poll_after_seconds=20, poll_at_most_seconds=60, stuck_after_seconds=60)
+
+
+async def eventually(look: Callable[[], Awaitable[T]], wanted: Callable[[T], bool], patience: float = PATIENCE) -> T:
+    """What `look` sees once it is as wanted; the last sight is in the error when that never happens."""
+    end = asyncio.get_running_loop().time() + patience
+    while not wanted(seen := await look()):
+        assert asyncio.get_running_loop().time() < end, f"waited {patience} s, last seen: {seen}"
+        await asyncio.sleep(0.05)
+    return seen
+
+
+@dataclass
+class Shop:
+    """What a test does as a shop, a customer, a gateway and an operator."""
+
+    parts: worker.Parts
+    books: Books
+    sandbox: httpx.AsyncClient
+    policy: SagaPolicy = POLICY
+    checkouts: list[str] = field(default_factory=list)
+
+    def sagas(self, policy: SagaPolicy | None = None) -> Sagas:
+        """The client side of the sagas."""
+        return Sagas(self.parts.client, self.parts.task_queue, policy or self.policy, live_modes(self.parts.gateways))
+
+    async def record(self, **changes: Any) -> Checkout:
+        """Record a checkout over 42 dollars as the API does, with these fields changed; nothing is started."""
+        now = datetime.now(UTC)
+        checkout = Checkout(
+            id=f"chk_{secrets.token_hex(12)}",
+            order_id=f"order-{secrets.token_hex(8)}",
+            amount=Money(4200, "USD"),
+            gateway="stripe",
+            capture=CaptureMode.AUTOMATIC,
+            confirm_within_seconds=None,
+            created_at=now,
+            expires_at=now + timedelta(minutes=30),
+        )
+        checkout = replace(checkout, **changes)
+        status = CheckoutStatus(CheckoutState.PROCESSING)
+        await self.books.create_checkout(
+            checkout, Entry("created", status, "api", checkout.created_at, event=EventType.CHECKOUT_CREATED)
+        )
+        self.checkouts.append(checkout.id)
+        return checkout
+
+    async def open(self, policy: SagaPolicy | None = None, **changes: Any) -> Checkout:
+        """Record a checkout and open its saga; the customer has a next step."""
+        checkout = await self.record(**changes)
+        assert await self.sagas(policy).open(checkout, PATIENCE)
+        return checkout
+
+    async def status(self, checkout: Checkout) -> CheckoutStatus:
+        """Where it stands on the books."""
+        record = await self.books.get(checkout.id)
+        assert record is not None
+        return record.status
+
+    async def until(self, checkout: Checkout, *states: str, patience: float = PATIENCE) -> CheckoutStatus:
+        """The status once the checkout is in one of the states."""
+        return await eventually(lambda: self.status(checkout), lambda s: s.state in states, patience)
+
+    async def pay(self, checkout: Checkout, outcome: str = "approve", method: str | None = None) -> httpx.Response:
+        """Do as a customer does at the gateway's page."""
+        status = await self.status(checkout)
+        assert status.next_action is not None
+        assert status.next_action.client_secret is not None
+        form = {"outcome": outcome} | ({"payment_method": method} if method else {})
+        answer = await self.sandbox.post(f"/pay/{status.next_action.client_secret}", data=form)
+        assert answer.status_code in (200, 303), answer.text
+        return answer
+
+    async def fault(self, operation: str, kind: str, checkout: Checkout | None = None, **more: Any) -> str:
+        """Make the sandbox misbehave, for this checkout only where one is given."""
+        match = {"match": {"checkout_id": checkout.id}} if checkout else {}
+        answer = await self.sandbox.post(
+            "/sandbox/faults", json={"operation": operation, "kind": kind, "count": 1} | match | more
+        )
+        assert answer.is_success, answer.text
+        return str(answer.json()["id"])
+
+    async def gateway_rows(self, checkout: Checkout) -> list[dict[str, Any]]:
+        """The gateway's own books of this checkout."""
+        rows = (await self.sandbox.get("/sandbox/books", params={"checkout_id": checkout.id})).json()["data"]
+        assert isinstance(rows, list)
+        return rows
+
+    async def moved(self, checkout: Checkout) -> dict[str, list[int]]:
+        """The amounts on the gateway's own books by kind of movement."""
+        result: dict[str, list[int]] = {}
+        for row in await self.gateway_rows(checkout):
+            result.setdefault(row["operation"], []).append(row["amount"])
+        return result
+
+    async def taken(self, checkout: Checkout) -> int:
+        """How often the gateway's own books say that money was taken: at most once, whatever happens."""
+        return sum(row["operation"] in ("charge", "capture") for row in await self.gateway_rows(checkout))
+
+    async def timeline(self, checkout: Checkout) -> list[TimelineRow]:
+        """The checkout's rows."""
+        return list(await self.books.timeline(checkout.id))
+
+    async def path(self, checkout: Checkout) -> list[str]:
+        """The states the checkout went through, in order, each once in a row."""
+        states = [str(row.state) for row in await self.timeline(checkout)]
+        return [state for i, state in enumerate(states) if i == 0 or states[i - 1] != state]
+
+    async def causes(self, checkout: Checkout) -> dict[str, str]:
+        """For each row's key, what caused it."""
+        return {row.key: row.cause for row in await self.timeline(checkout)}
+
+    def handle(self, checkout: Checkout) -> WorkflowHandle[Any, Any]:
+        """The checkout's workflow."""
+        return self.parts.client.get_workflow_handle(checkout.workflow_id)
+
+    async def record_of(self, checkout: Checkout) -> CheckoutRecord:
+        """Checkout and status."""
+        record = await self.books.get(checkout.id)
+        assert record is not None
+        return record
+
+
+@asynccontextmanager
+async def sandbox_process(folder: Path, webhook_url: str) -> AsyncIterator[str]:
+    """The sandbox as its own process; gives its URL."""
+    announce = folder / "sandbox.json"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "sandbox", "--host", "127.0.0.1", "--port", "0"),
+        *("--data", str(folder / "data"), "--announce", str(announce)),
+        *("--stripe-webhook-url", webhook_url, "--stripe-webhook-secret", WEBHOOK_SECRET),
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(400):
+            if announce.exists():
+                break
+            await asyncio.sleep(0.05)
+        yield str(json.loads(announce.read_text())["url"])
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+@asynccontextmanager
+async def running_api(settings: ApiSettings, port: int) -> AsyncIterator[str]:
+    """The API in this process, for the webhooks."""
+    server = Server(server_config(create_app(lambda: production(settings)), "127.0.0.1", port, log_config=None))
+    task = asyncio.create_task(server.serve())
+    try:
+        while not server.started:
+            assert not task.done(), "the API did not start"
+            await asyncio.sleep(0.01)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+@asynccontextmanager
+async def running_shop(folder: Path, database_url: str, temporal_address: str) -> AsyncIterator[Shop]:
+    """Everything a saga needs, on a task queue of its own."""
+    port = any_free()
+    async with sandbox_process(folder, f"http://127.0.0.1:{port}/webhooks/stripe") as sandbox_url:
+        settings = api_settings(database_url, temporal_address, sandbox_url)
+        async with (
+            running_api(settings, port),
+            parts_of(settings) as parts,
+            worker.running(parts),
+            httpx.AsyncClient(base_url=sandbox_url, timeout=60) as sandbox,
+        ):
+            yield Shop(parts, Books(parts.engine), sandbox)
+
+
+def api_settings(database_url: str, temporal_address: str, sandbox_url: str) -> ApiSettings:
+    """The settings of a process that works with the sandbox."""
+    return ApiSettings(
+        DatabaseSettings(database_url=database_url),
+        TemporalSettings(temporal_address=temporal_address, task_queue=f"tests-{secrets.token_hex(4)}"),
+        StripeSettings(
+            stripe_api_key="sk_test_" + "x" * 24,  # type: ignore[arg-type] # pydantic wraps it
+            stripe_webhook_secret=WEBHOOK_SECRET,  # type: ignore[arg-type]
+            stripe_api_base=sandbox_url,
+            stripe_payment_page=f"{sandbox_url}/pay/",
+        ),
+        PolicySettings(),
+    )
+
+
+@asynccontextmanager
+async def parts_of(settings: ApiSettings) -> AsyncIterator[worker.Parts]:
+    """A worker's parts for these settings."""
+    gateways = build_gateways(replace(stripe_options(settings.stripe), timeout_seconds=3))
+    engine = create_engine(settings.database.database_url)
+    client = await connect_temporal(settings.temporal)
+    try:
+        yield worker.Parts(client, engine, gateways, settings.temporal.task_queue, POLICY)
+    finally:
+        await close_all(gateways)
+        await engine.dispose()

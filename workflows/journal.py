@@ -1,0 +1,151 @@
+"""The one pen that writes a checkout's state: on the books, and where people look."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeUpdate
+from temporalio.exceptions import ActivityError, is_cancelled_exception
+
+from activities.books import BookActivities
+from activities.contract import OnBooks, Record
+from domain.booked import catch_up
+from domain.payment import PaymentSnapshot
+from domain.saga import CheckoutCommand
+from domain.states import ENDED, CheckoutState, check_transition
+from domain.timeline import Entry, EventType, JsonScalar
+from workflows import options
+from workflows.search_attributes import PAYMENT_STATE, STUCK, WAITING_SINCE
+
+
+class OvertakenError(Exception):
+    """The books say that the checkout has ended already: an operator reset a workflow that was over."""
+
+
+class Journal:
+    """Notes state changes at once, and writes all that was noted in one transaction before the saga goes on.
+
+    `prefix` parts the entries of a later workflow on the same checkout from those of the first.
+    """
+
+    def __init__(self, command: CheckoutCommand, on_books: OnBooks, prefix: str = "") -> None:
+        self.command = command
+        self.status = on_books.status
+        self.booked = on_books.booked
+        self.written = on_books.status
+        self._prefix = prefix
+        self._names: Counter[str] = Counter()
+        self._noted: list[Entry] = []
+        self._waiting_since: datetime | None = None
+
+    @property
+    def state(self) -> CheckoutState:
+        """Where the checkout stands, noted or written."""
+        return self.status.state
+
+    def enter(
+        self,
+        state: CheckoutState,
+        cause: str,
+        *,
+        name: str | None = None,
+        payment: PaymentSnapshot | None = None,
+        event: EventType | None = None,
+        details: dict[str, JsonScalar] | None = None,
+        **changes: Any,
+    ) -> None:
+        """Note a state change, or a fact learnt in the same state, with the money that `payment` shows has moved.
+
+        `name` tells the row apart within the checkout (the state's own name by default); `changes` are fields of
+        CheckoutStatus.
+        """
+        check_transition(self.state, state)
+        transactions = catch_up(self.booked, payment) if payment else ()
+        for transaction in transactions:
+            self.booked = self.booked.after(transaction)
+        self.status = replace(
+            self.status,
+            state=state,
+            payment_id=payment.payment_id if payment else self.status.payment_id,
+            captured_minor=self.booked.captured_minor,
+            refunded_minor=self.booked.refunded_minor,
+            **changes,
+        )
+        key = self._key(name or state)
+        self._noted.append(Entry(key, self.status, cause, workflow.now(), details or {}, transactions, event))
+
+    async def write(self) -> None:
+        """Put on the books what was noted. Repeated or interrupted, it writes each entry once."""
+        if not self._noted:
+            return
+        entries = tuple(self._noted)
+        on_books = await self._record(entries)
+        self._noted = self._noted[len(entries) :]
+        if on_books is not entries[-1].status.state and on_books in ENDED:
+            self.written = self.status = replace(self.status, state=on_books)
+            raise OvertakenError(on_books)
+        self._show()
+
+    async def _record(self, entries: tuple[Entry, ...]) -> CheckoutState:
+        try:
+            return await workflow.execute_local_activity_method(
+                BookActivities.record,
+                Record(self.command.checkout_id, entries),
+                start_to_close_timeout=options.BOOKS_ATTEMPT,
+                retry_policy=options.BOOKS_RETRY,
+                summary=", ".join(entry.key for entry in entries),
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            # The books refuse: a bug of ours, and no reason to give a customer's money back. The task stops, shows as a
+            # problem in the Temporal UI, and goes on when mended code is deployed.
+            raise RuntimeError(f"the books refuse {[entry.key for entry in entries]}: {error.cause}") from error
+
+    def _key(self, name: str) -> str:
+        """Unique within the checkout, and the same again when Temporal replays or resets the workflow."""
+        self._names[name] += 1
+        number = self._names[name]
+        return f"{self._prefix}{name}" if number == 1 else f"{self._prefix}{name}:{number}"
+
+    def _show(self) -> None:
+        """Tell people where the checkout stands. Each change of search attributes costs one history event."""
+        before, self.written = self.written, self.status
+        if before.waiting_for != self.status.waiting_for:
+            self._waiting_since = workflow.now() if self.status.waiting_for else None
+        if (before.state, before.stuck, before.waiting_for) != (
+            self.status.state,
+            self.status.stuck,
+            self.status.waiting_for,
+        ):
+            since = self._waiting_since
+            updates: list[SearchAttributeUpdate[Any]] = [
+                PAYMENT_STATE.value_set(self.status.state),
+                WAITING_SINCE.value_set(since) if since else WAITING_SINCE.value_unset(),
+            ]
+            if before.stuck != self.status.stuck:
+                updates.append(STUCK.value_set(self.status.stuck))
+            workflow.upsert_search_attributes(updates)
+        workflow.set_current_details(self._details())
+
+    def _details(self) -> str:
+        status, command = self.status, self.command
+        lines = [
+            f"### {status.state}",
+            "",
+            "| | |",
+            "|---|---|",
+            f"| checkout | `{command.checkout_id}` |",
+            f"| amount | {command.amount} |",
+            f"| gateway | `{command.gateway}` `{status.payment_id or 'no payment yet'}` |",
+            f"| captured, refunded | {status.captured_minor}, {status.refunded_minor} (minor units) |",
+        ]
+        if status.failure:
+            lines.append(f"| failure | `{status.failure.code}` |")
+        if status.waiting_for and self._waiting_since:
+            lines += ["", f"**Waits for** {status.waiting_for}, since {self._waiting_since:%Y-%m-%d %H:%M:%S} UTC."]
+        if status.stuck:
+            lines += ["", "**Stuck**: see the pending activity, then signal `retry_now` or cancel the workflow."]
+        return "\n".join(lines) + "\n"

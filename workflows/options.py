@@ -1,0 +1,20 @@
+"""Time-outs and retries, named once."""
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+# The adapters' HTTP time-out (20 s) must end first, or a second attempt would run beside a first that still waits.
+GATEWAY_ATTEMPT = timedelta(seconds=30)
+GATEWAY_RETRY = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=1)
+)
+
+BOOKS_ATTEMPT = timedelta(seconds=10)
+BOOKS_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200), backoff_coefficient=2, maximum_interval=timedelta(seconds=10)
+)
+
+# After a gateway call has failed for the policy's `stuck_after_seconds`, tries are this far apart, doubling.
+STUCK_PAUSE = timedelta(minutes=1)
+STUCK_PAUSE_AT_MOST = timedelta(hours=1)

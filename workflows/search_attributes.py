@@ -1,0 +1,62 @@
+"""What operators search checkouts by in the Temporal UI. No personal data: search attributes are never encrypted."""
+
+from datetime import datetime
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.saga import CheckoutCommand
+
+PAYMENT_STATE = SearchAttributeKey.for_keyword("PaymentState")
+GATEWAY = SearchAttributeKey.for_keyword("Gateway")
+ORDER_ID = SearchAttributeKey.for_keyword("OrderId")
+AMOUNT_MINOR = SearchAttributeKey.for_int("AmountMinor")
+CURRENCY = SearchAttributeKey.for_keyword("Currency")
+WAITING_SINCE: SearchAttributeKey[datetime] = SearchAttributeKey.for_datetime("WaitingSince")
+STUCK = SearchAttributeKey.for_bool("Stuck")
+
+SEARCH_ATTRIBUTES: tuple[SearchAttributeKey, ...] = (  # type: ignore[type-arg] # a mixed bag of value types
+    PAYMENT_STATE,
+    GATEWAY,
+    ORDER_ID,
+    AMOUNT_MINOR,
+    CURRENCY,
+    WAITING_SINCE,
+    STUCK,
+)
+
+
+def at_start(command: CheckoutCommand) -> TypedSearchAttributes:
+    """The attributes a checkout starts with; given at the start they cost no event."""
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(PAYMENT_STATE, "processing"),
+            SearchAttributePair(GATEWAY, command.gateway),
+            SearchAttributePair(ORDER_ID, command.order_id),
+            SearchAttributePair(AMOUNT_MINOR, command.amount.minor),
+            SearchAttributePair(CURRENCY, command.amount.currency),
+            SearchAttributePair(STUCK, False),
+        ]
+    )
+
+
+async def ensure_search_attributes(client: Client) -> list[str]:
+    """Register what the server does not have yet; answers the names added. Must run before a worker starts.
+
+    An attribute the server does not know makes a workflow task fail and be retried for ever.
+    """
+    request = ListSearchAttributesRequest(namespace=client.namespace)
+    known = (await client.operator_service.list_search_attributes(request)).custom_attributes
+    wanted = {key.name: IndexedValueType.ValueType(key.indexed_value_type) for key in SEARCH_ATTRIBUTES}
+    missing = {name: kind for name, kind in wanted.items() if name not in known}
+    if missing:
+        add = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+        try:
+            await client.operator_service.add_search_attributes(add)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.ALREADY_EXISTS:  # somebody else was faster
+                raise
+    return sorted(missing)

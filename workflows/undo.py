@@ -1,0 +1,159 @@
+"""Giving back: whatever the payment turns out to be, in the end nothing is held and nothing is kept."""
+
+from domain.booked import catch_up
+from domain.checkout import Failure
+from domain.outcomes import Completed, Declined, Pending
+from domain.payment import PaymentSnapshot, PaymentStatus, RefundSnapshot, RefundStatus
+from domain.saga import EndReason
+from domain.states import CheckoutState
+from domain.timeline import EventType
+from gateways.contract import Verb
+from workflows.desk import Desk
+from workflows.journal import Journal
+
+_ENDS: dict[EndReason, tuple[CheckoutState, EventType]] = {
+    EndReason.DECLINED: (CheckoutState.DECLINED, EventType.PAYMENT_DECLINED),
+    EndReason.EXPIRED: (CheckoutState.EXPIRED, EventType.PAYMENT_EXPIRED),
+    EndReason.CANCELED_BY_SHOP: (CheckoutState.CANCELED, EventType.PAYMENT_CANCELED),
+    EndReason.CANCELED_AT_GATEWAY: (CheckoutState.CANCELED, EventType.PAYMENT_CANCELED),
+    EndReason.REJECTED_BY_SHOP: (CheckoutState.CANCELED, EventType.PAYMENT_CANCELED),
+    EndReason.NOT_CONFIRMED_IN_TIME: (CheckoutState.CANCELED, EventType.PAYMENT_CANCELED),
+    EndReason.CANCELED_BY_OPERATOR: (CheckoutState.CANCELED, EventType.PAYMENT_CANCELED),
+    EndReason.FAILED: (CheckoutState.CANCELED, EventType.PAYMENT_CANCELED),
+}
+
+
+class Undo:
+    """The saga's compensation: void what is held, refund what was captured, wait until both are final.
+
+    It reads the gateway before it acts, so it may start at any point and any number of times, also before it is known
+    whether a payment exists: a call that timed out may have worked.
+    """
+
+    def __init__(
+        self, journal: Journal, desk: Desk, reason: EndReason, cause: str, failure: Failure | None = None
+    ) -> None:
+        self._journal = journal
+        self._desk = desk
+        self._reason = reason
+        self._cause = cause
+        self._failure = failure or journal.status.failure
+        self._started_in = journal.state
+        self._asked: set[str] = set()
+        desk.compensating = True
+
+    async def run(self) -> None:
+        """Go on until the gateway says that nothing is held and nothing is kept."""
+        payment = await self._desk.look_up()
+        while not self._is_over(payment):
+            payment = await self._step(payment)
+        await self._journal.write()
+
+    def _is_over(self, payment: PaymentSnapshot | None) -> bool:
+        if payment is None and self._journal.booked.captured_minor:
+            return False
+        if payment is None or payment.status is PaymentStatus.CANCELED:
+            self._end(payment)
+            return True
+        if payment.status is not PaymentStatus.CAPTURED:
+            return False
+        returned = payment.refunded(RefundStatus.SUCCEEDED)
+        if returned != payment.captured:
+            return False
+        self._enter_refunding(payment)
+        self._journal.enter(
+            CheckoutState.REFUNDED,
+            self._cause,
+            payment=payment,
+            event=EventType.REFUND_SUCCEEDED,
+            details={"refunded": returned.minor, "currency": returned.currency},
+            waiting_for=None,
+        )
+        return True
+
+    async def _step(self, payment: PaymentSnapshot | None) -> PaymentSnapshot | None:
+        """Act on what the payment is now; answers what it is then."""
+        match payment.status if payment else None:
+            case PaymentStatus.CAPTURED if payment:
+                return await self._give_back(payment)
+            case PaymentStatus.PROCESSING:
+                return await self._wait()
+            case None:
+                await self._desk.review("payment_unknown", "the gateway no longer shows the payment that was captured")
+                return await self._desk.look_up()
+            case _ if payment:
+                return await self._void(payment)
+        raise AssertionError(f"no step for {payment}")
+
+    async def _void(self, payment: PaymentSnapshot) -> PaymentSnapshot | None:
+        match await self._desk.void(payment.payment_id):
+            case Completed(evidence=PaymentSnapshot() as after) | Pending(evidence=PaymentSnapshot() as after):
+                return after if after.status is not payment.status else await self._wait()
+            case Declined(decline=decline):
+                message = f"the gateway will not void: {decline.gateway_code}"
+                self._cause = await self._desk.review("void_declined", message)
+                self._desk.next_attempt(Verb.VOID)
+        return await self._desk.look_up()
+
+    async def _give_back(self, payment: PaymentSnapshot) -> PaymentSnapshot | None:
+        self._enter_refunding(payment)
+        refund = self._our_refund(payment)
+        if refund and refund.status is RefundStatus.FAILED:
+            return await self._try_again("refund_failed", refund.failure_code or "unknown", payment)
+        left = payment.captured - payment.refunded(RefundStatus.SUCCEEDED, RefundStatus.PENDING)
+        if not left.minor or self._desk.key(Verb.REFUND) in self._asked:
+            return await self._wait()
+        answer = await self._desk.refund(payment.payment_id, left)
+        self._asked.add(self._desk.key(Verb.REFUND))
+        if isinstance(answer, Declined):
+            return await self._try_again("refund_declined", answer.decline.gateway_code, None)
+        return await self._desk.look_up()
+
+    async def _try_again(self, reason: str, code: str, payment: PaymentSnapshot | None) -> PaymentSnapshot | None:
+        """A refund came to nothing: a person looks, then it is asked for anew, as a new operation."""
+        message = f"the gateway did not give the money back: {code}"
+        self._cause = await self._desk.review(reason, message, payment=payment, event=EventType.REFUND_FAILED)
+        self._desk.next_attempt(Verb.REFUND)
+        return await self._desk.look_up()
+
+    async def _wait(self) -> PaymentSnapshot | None:
+        fact = await self._desk.next_fact(lambda: False)
+        if fact is None:
+            return await self._desk.look_up()
+        self._cause = fact.cause
+        return fact.payment
+
+    def _our_refund(self, payment: PaymentSnapshot) -> RefundSnapshot | None:
+        """The refund that the current attempt asked for."""
+        key = self._desk.key(Verb.REFUND)
+        return next((refund for refund in payment.refunds if refund.reference == key), None)
+
+    def _enter_refunding(self, payment: PaymentSnapshot) -> None:
+        """Say that money is on its way back; later, note what moved meanwhile."""
+        if self._journal.state is not CheckoutState.REFUNDING:
+            self._journal.enter(
+                CheckoutState.REFUNDING,
+                self._cause,
+                payment=payment,
+                event=EventType.REFUND_CREATED,
+                details={"reason": self._reason},
+                failure=self._failure,
+                next_action=None,
+                waiting_for="the refund to be final",
+            )
+        elif payment.refunded(RefundStatus.PENDING).minor and catch_up(self._journal.booked, payment):
+            self._journal.enter(CheckoutState.REFUNDING, self._cause, name="refund_pending", payment=payment)
+
+    def _end(self, payment: PaymentSnapshot | None) -> None:
+        """Nothing was kept: end where the reason says; late money that came to nothing ends where it was."""
+        state, event = _ENDS.get(self._reason, (self._started_in, None))
+        self._journal.enter(
+            state,
+            self._cause,
+            payment=payment,
+            event=event,
+            details={"reason": self._reason},
+            failure=self._failure,
+            next_action=None,
+            waiting_for=None,
+        )
