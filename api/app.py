@@ -1,0 +1,117 @@
+"""The application: builds the adapters at its start, hands them to the routes, gives them back at its end."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Self
+
+from fastapi import FastAPI
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.routing import Route
+from temporalio.client import Client
+
+from api import failures
+from api.auth import Authenticator
+from api.health import answer_health, answer_readiness
+from api.openapi import describe
+from api.routes import router
+from api.sagas import Sagas
+from api.services import Probe, Services
+from api.webhooks import receive_webhook
+from api.wiring import connect_temporal, live_modes, saga_policy, stripe_options
+from config.settings import DatabaseSettings, PolicySettings, StripeSettings, TemporalSettings
+from domain.errors import BooksError
+from gateways.registry import build_gateways, close_all
+from ledger.books import Books
+from ledger.engine import create_engine
+from ledger.failures import translated
+from ledger.idempotency import IdempotencyKeys
+from ledger.inbox import Inbox
+from ledger.keys import ApiKeys
+from ledger.tables import metadata
+
+Open = Callable[[], AbstractAsyncContextManager[Services]]
+
+
+@dataclass(frozen=True)
+class ApiSettings:
+    """Everything this process reads from its environment."""
+
+    database: DatabaseSettings
+    temporal: TemporalSettings
+    stripe: StripeSettings
+    policy: PolicySettings
+
+    @classmethod
+    def read(cls) -> Self:
+        """The settings of this process. Raises SettingsError."""
+        return cls(DatabaseSettings.read(), TemporalSettings.read(), StripeSettings.read(), PolicySettings.read())
+
+
+def create_app(opened: Open) -> FastAPI:
+    """The application on the services that `opened` gives, for as long as it runs."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with opened() as services:
+            app.state.services = services
+            yield
+
+    app = FastAPI(title="Paysaga", version="1", lifespan=lifespan, redoc_url=None, redirect_slashes=False)
+    # The webhook route is matched first: it is by far the busiest.
+    app.router.routes.insert(0, Route("/webhooks/{gateway}", receive_webhook, methods=["POST"]))
+    app.router.routes.append(Route("/healthz", answer_health, methods=["GET"]))
+    app.router.routes.append(Route("/readyz", answer_readiness, methods=["GET"]))
+    app.include_router(router)
+    failures.install(app)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign] # FastAPI documents this as the way to extend it.
+    return app
+
+
+@asynccontextmanager
+async def production(settings: ApiSettings) -> AsyncIterator[Services]:
+    """The services on the real parts. Neither Postgres nor Temporal has to be up yet."""
+    async with AsyncExitStack() as stack:
+        engine = create_engine(settings.database.database_url)
+        stack.push_async_callback(engine.dispose)
+        gateways = build_gateways(stripe_options(settings.stripe))
+        stack.push_async_callback(close_all, gateways)
+        inbox = Inbox(engine)
+        await inbox.start()
+        stack.push_async_callback(inbox.close)
+        client = await connect_temporal(settings.temporal, lazy=True)
+        yield Services(
+            books=Books(engine),
+            idempotency=IdempotencyKeys(engine),
+            inbox=inbox,
+            authenticator=Authenticator(ApiKeys(engine)),
+            gateways=gateways,
+            sagas=Sagas(client, settings.temporal.task_queue, saga_policy(settings.policy), live_modes(gateways)),
+            probes=probes(engine, client),
+        )
+
+
+def probes(engine: AsyncEngine, client: Client) -> dict[str, Probe]:
+    """What `/readyz` asks."""
+
+    async def database() -> None:
+        # Without the migrations Postgres refuses our role, which proves that it is up; the next probe tells of that.
+        with suppress(BooksError), translated():
+            async with engine.connect():
+                pass
+
+    async def migrations() -> None:
+        names = sorted(metadata.tables)
+        with translated():
+            async with engine.connect() as connection:
+                found = (await connection.execute(select(*(func.to_regclass(name) for name in names)))).one()
+        if None in found:
+            raise BooksError("tables are missing: run python -m ledger.migrate")
+
+    async def temporal() -> None:
+        if not await client.service_client.check_health(timeout=timedelta(seconds=2)):
+            raise ConnectionError("Temporal says it is not serving")
+
+    return {"database": database, "migrations": migrations, "temporal": temporal}

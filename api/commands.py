@@ -1,0 +1,109 @@
+"""What a shop says of a running checkout: confirm, reject, cancel. Said twice it is done once."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from temporalio.service import RPCError
+
+from api.opening import answer_with
+from api.problems import Problem, unavailable
+from api.sagas import CommandRefusedError, SagaEndedError, TemporalDownError
+from api.services import Services
+from domain.checkout import CheckoutRecord
+from domain.saga import EndReason
+from domain.states import CheckoutState as S
+from ledger.contract import StoredAnswer
+
+
+class Command(StrEnum):
+    """What can be said."""
+
+    CONFIRM = "confirm"
+    REJECT = "reject"
+    CANCEL = "cancel"
+
+
+# Where a checkout stands once the command was carried out: saying it again changes nothing and is no error.
+_DONE: dict[Command, frozenset[S]] = {
+    Command.CONFIRM: frozenset({S.COMPLETED}),
+    Command.REJECT: frozenset({S.REFUNDING, S.REFUNDED}),
+    Command.CANCEL: frozenset({S.CANCELED}),
+}
+
+
+@dataclass(frozen=True)
+class Order:
+    """A command to one checkout. `reason` belongs to a rejection."""
+
+    command: Command
+    checkout_id: str
+    reason: str = ""
+
+
+async def carry_out(services: Services, order: Order) -> StoredAnswer:
+    """200 with the checkout once it is done, 202 when it was taken on and is not done yet.
+
+    Raises Problem: 404, 409 `state_conflict` naming the state and what it allows, 503 when Temporal is down.
+    """
+    record = await find(services, order.checkout_id)
+    if _is_done(order.command, record):
+        return answer_with(record, 200)
+    try:
+        done = await _say(services, order, record)
+    except (TemporalDownError, RPCError):
+        raise unavailable("temporal_down", "Temporal cannot be reached; nothing was changed, try again.") from None
+    except (CommandRefusedError, SagaEndedError):
+        record = await find(services, order.checkout_id)
+        if _is_done(order.command, record):
+            return answer_with(record, 200)
+        raise _conflict(order.command, record) from None
+    return answer_with(await find(services, order.checkout_id), 200 if done else 202)
+
+
+async def find(services: Services, checkout_id: str) -> CheckoutRecord:
+    """The checkout. Raises Problem 404."""
+    record = await services.books.get(checkout_id)
+    if record is None:
+        raise Problem(404, "checkout_not_found", "No checkout has this id.")
+    return record
+
+
+def _say(services: Services, order: Order, record: CheckoutRecord) -> Awaitable[bool]:
+    sagas, checkout = services.sagas, record.checkout
+    ways: dict[Command, Callable[[], Awaitable[bool]]] = {
+        Command.CONFIRM: lambda: sagas.confirm(checkout),
+        Command.REJECT: lambda: sagas.reject(checkout, order.reason),
+        Command.CANCEL: lambda: sagas.cancel(checkout),
+    }
+    return ways[order.command]()
+
+
+def _is_done(command: Command, record: CheckoutRecord) -> bool:
+    return record.status.state in _DONE[command] or (command is Command.REJECT and _was_rejected(record))
+
+
+def _was_rejected(record: CheckoutRecord) -> bool:
+    """A rejected hold ends as canceled, and so does a checkout the shop gave up; the failure tells them apart."""
+    failure = record.status.failure
+    return record.status.state is S.CANCELED and failure is not None and failure.code == EndReason.REJECTED_BY_SHOP
+
+
+def _allowed(record: CheckoutRecord) -> list[Command]:
+    asked_for = record.checkout.confirm_within_seconds is not None
+    match record.status.state:
+        case S.PROCESSING | S.AWAITING_PAYMENT:
+            return [Command.CANCEL]
+        case S.AUTHORIZED if asked_for:
+            return [Command.CONFIRM, Command.REJECT, Command.CANCEL]
+        case S.PAID if asked_for:
+            return [Command.CONFIRM, Command.REJECT]
+        case _:
+            return []
+
+
+def _conflict(command: Command, record: CheckoutRecord) -> Problem:
+    state, allowed = record.status.state, [str(c) for c in _allowed(record) if c is not command]
+    choice = f"allowed now: {', '.join(allowed)}" if allowed else "nothing more can be done to it here"
+    detail = f"The checkout is {state}; {command} is not possible, {choice}."
+    return Problem(409, "state_conflict", detail, state=str(state), allowed=allowed)

@@ -1,0 +1,141 @@
+"""The routes under /v1: checkouts and what is on the books about them."""
+
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from api.commands import Command, Order, carry_out, find
+from api.guard import GuardedRoute
+from api.once import once
+from api.opening import JSON, open_checkout
+from api.problems import Problem, invalid
+from api.schemas import Listing, NewCheckout, Nothing, Rejection
+from api.services import Services, services_of
+from api.views import CheckoutPage, CheckoutView, PostingList, ProblemView, TimelineList
+from domain.checkout import CheckoutRecord
+from ledger.contract import CheckoutFilter, StoredAnswer
+
+_ID = re.compile(r"chk_[0-9A-Za-z]{24}")
+
+
+def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": ProblemView, "description": _MEANINGS[status]} for status in statuses}
+
+
+_MEANINGS = {
+    400: "The body is no JSON document",
+    401: "No valid API key",
+    403: "The API key lacks the scope",
+    404: "No such checkout",
+    408: "The body did not arrive within ten seconds",
+    409: "In conflict with what is on the books, or with a request that is being worked on",
+    413: "The body is larger than 64 kB",
+    415: "The body is not sent as application/json",
+    422: "A field does not fit, or holds a card number",
+    503: "A part is down; come back after Retry-After seconds",
+}
+_READ = _problems(401, 403, 404, 422, 503)
+_WRITE = _problems(400, 401, 403, 408, 409, 413, 415, 422, 503)
+_ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"model": CheckoutView, "description": "Taken on, not done yet"}}
+
+router = APIRouter(prefix="/v1/checkouts", route_class=GuardedRoute, tags=["checkouts"])
+
+
+@router.post("", status_code=201, response_model=CheckoutView, responses=_ACCEPTED | _WRITE)
+async def create_checkout(request: Request, body: NewCheckout) -> Response:
+    """Start a checkout. The same order on the same terms gives the same checkout; 202 while its saga is silent."""
+    services = services_of(request)
+
+    async def work() -> StoredAnswer:
+        return await open_checkout(services, body)
+
+    response = await once(request, work)
+    if response.status_code in (201, 202):
+        checkout = CheckoutView.model_validate_json(bytes(response.body))
+        response.headers["Location"] = f"/v1/checkouts/{checkout.id}"
+    return response
+
+
+@router.get("", response_model=CheckoutPage, responses=_problems(401, 403, 422, 503))
+async def list_checkouts(request: Request, listing: Annotated[Listing, Query()]) -> Response:
+    """List checkouts, newest first."""
+    wanted = CheckoutFilter(
+        state=listing.state,
+        gateway=listing.gateway,
+        order_id=listing.order_id,
+        stuck=None if listing.stuck is None else listing.stuck == "true",
+        cursor=listing.cursor,
+        limit=listing.limit,
+    )
+    try:
+        page = await services_of(request).books.list(wanted)
+    except ValueError:
+        raise invalid("cursor", "is no cursor of this listing; take next_cursor as it was given") from None
+    return _json(CheckoutPage.of(page).model_dump_json())
+
+
+@router.get("/{checkout_id}", response_model=CheckoutView, responses=_READ)
+async def get_checkout(request: Request, checkout_id: str) -> Response:
+    """One checkout."""
+    record = await _found(services_of(request), checkout_id)
+    return _json(CheckoutView.of(record).model_dump_json())
+
+
+@router.get("/{checkout_id}/timeline", response_model=TimelineList, responses=_READ)
+async def get_timeline(request: Request, checkout_id: str) -> Response:
+    """What happened to a checkout, in order, with the hash chain."""
+    services = services_of(request)
+    await _found(services, checkout_id)
+    return _json(TimelineList.of(await services.books.timeline(checkout_id)).model_dump_json())
+
+
+@router.get("/{checkout_id}/postings", response_model=PostingList, responses=_READ)
+async def get_postings(request: Request, checkout_id: str) -> Response:
+    """The money that moved, in double entry."""
+    services = services_of(request)
+    await _found(services, checkout_id)
+    return _json(PostingList.of(await services.books.postings(checkout_id)).model_dump_json())
+
+
+@router.post("/{checkout_id}/confirm", response_model=CheckoutView, responses=_ACCEPTED | _problems(404) | _WRITE)
+async def confirm_checkout(request: Request, checkout_id: str, body: Nothing | None = None) -> Response:
+    """Confirm the order: what is held is captured, what is paid stays."""
+    return await _command(request, Command.CONFIRM, checkout_id)
+
+
+@router.post("/{checkout_id}/reject", response_model=CheckoutView, responses=_ACCEPTED | _problems(404) | _WRITE)
+async def reject_checkout(request: Request, checkout_id: str, body: Rejection) -> Response:
+    """Reject the order: what is held is released, what is paid is given back."""
+    return await _command(request, Command.REJECT, checkout_id, body.reason)
+
+
+@router.post("/{checkout_id}/cancel", response_model=CheckoutView, responses=_ACCEPTED | _problems(404) | _WRITE)
+async def cancel_checkout(request: Request, checkout_id: str, body: Nothing | None = None) -> Response:
+    """Give a checkout up before it is paid."""
+    return await _command(request, Command.CANCEL, checkout_id)
+
+
+async def _command(request: Request, command: Command, checkout_id: str, reason: str = "") -> Response:
+    services = services_of(request)
+    order = Order(command, _known_shape(checkout_id), reason)
+
+    async def work() -> StoredAnswer:
+        return await carry_out(services, order)
+
+    return await once(request, work)
+
+
+async def _found(services: Services, checkout_id: str) -> CheckoutRecord:
+    return await find(services, _known_shape(checkout_id))
+
+
+def _known_shape(checkout_id: str) -> str:
+    """Ids with odd characters never reach the database."""
+    if not _ID.fullmatch(checkout_id):
+        raise Problem(404, "checkout_not_found", "No checkout has this id.")
+    return checkout_id
+
+
+def _json(text: str) -> Response:
+    return Response(text, media_type=JSON)

@@ -1,0 +1,36 @@
+"""What the routes work with, handed in by the application's start."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from api.auth import Authenticator
+from api.sagas import Sagas
+from gateways.contract import Gateway
+from ledger.books import Books
+from ledger.idempotency import IdempotencyKeys
+from ledger.inbox import Inbox
+
+Probe = Callable[[], Awaitable[None]]
+"""Answers when the part is up, raises when it is not."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything behind the API. `probes` are what `/readyz` asks, by the name it tells."""
+
+    books: Books
+    idempotency: IdempotencyKeys
+    inbox: Inbox
+    authenticator: Authenticator
+    gateways: Mapping[str, Gateway]
+    sagas: Sagas
+    probes: Mapping[str, Probe]
+
+
+def services_of(request: Request) -> Services:
+    """The services of the application that got this request."""
+    services = request.app.state.services
+    assert isinstance(services, Services)
+    return services

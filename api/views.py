@@ -1,0 +1,215 @@
+"""What is answered: the shapes of checkouts, timeline rows and postings as JSON."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+
+from domain.checkout import CheckoutRecord
+from domain.payment import NextAction
+from domain.states import CheckoutState
+from domain.timeline import JsonScalar, TimelineRow
+from ledger.contract import Page, PostingRow
+
+_EXAMPLE: JsonDict = {
+    "id": "chk_7Q2mJ4vX9bTzK1nRc8WsLh3P",
+    "order_id": "order-1001",
+    "state": "awaiting_payment",
+    "amount": 4200,
+    "currency": "USD",
+    "gateway": "stripe",
+    "amount_captured": 0,
+    "amount_refunded": 0,
+    "next_action": {"type": "confirm", "client_secret": "pi_3Q…_secret_…"},
+    "failure": None,
+    "created_at": "2026-11-22T15:36:50.120000Z",
+    "updated_at": "2026-11-22T15:36:50.310000Z",
+    "expires_at": "2026-11-22T16:06:50.120000Z",
+}
+
+
+class ConfirmView(BaseModel):
+    """Confirm the payment in the shop's page with the client secret, or at `url`, a page that does so."""
+
+    type: Literal["confirm"] = "confirm"
+    client_secret: str
+    url: str | None = Field(default=None, exclude_if=lambda value: value is None)
+
+
+class RedirectView(BaseModel):
+    """Send the customer to this address."""
+
+    type: Literal["redirect"] = "redirect"
+    url: str
+
+
+class FailureView(BaseModel):
+    """Why it did not go as wished: a code for programs, a sentence for people."""
+
+    code: str
+    message: str
+
+
+class CheckoutView(BaseModel):
+    """A checkout and where it stands. Amounts are in minor units of the currency."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    id: str
+    order_id: str
+    state: CheckoutState
+    amount: int
+    currency: str
+    gateway: str
+    amount_captured: int = Field(description="What was taken in all; refunds do not lower it.")
+    amount_refunded: int = Field(description="What was given back; a refund counts once it is final.")
+    next_action: ConfirmView | RedirectView | None = Field(description="What the customer has to do next.")
+    failure: FailureView | None
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, record: CheckoutRecord) -> "CheckoutView":
+        """The record as the API shows it."""
+        checkout, status = record.checkout, record.status
+        return cls(
+            id=checkout.id,
+            order_id=checkout.order_id,
+            state=status.state,
+            amount=checkout.amount.minor,
+            currency=checkout.amount.currency,
+            gateway=checkout.gateway,
+            amount_captured=status.captured_minor,
+            amount_refunded=status.refunded_minor,
+            next_action=_action(status.next_action),
+            failure=FailureView(code=status.failure.code, message=status.failure.message) if status.failure else None,
+            created_at=checkout.created_at,
+            updated_at=record.updated_at,
+            expires_at=checkout.expires_at,
+        )
+
+
+def _action(action: NextAction | None) -> ConfirmView | RedirectView | None:
+    match action:
+        case NextAction(type="confirm", client_secret=str(secret), url=url):
+            return ConfirmView(client_secret=secret, url=url)
+        case NextAction(type="redirect", url=str(url)):
+            return RedirectView(url=url)
+        case _:
+            return None
+
+
+class CheckoutPage(BaseModel):
+    """A page of checkouts, newest first; `next_cursor` is null on the last."""
+
+    data: list[CheckoutView]
+    next_cursor: str | None
+
+    @classmethod
+    def of(cls, page: Page) -> "CheckoutPage":
+        """The page as the API shows it."""
+        return cls(data=[CheckoutView.of(record) for record in page.data], next_cursor=page.next_cursor)
+
+
+class TimelineView(BaseModel):
+    """One row of the timeline. `hash` covers the row, its postings and `previous_hash`."""
+
+    sequence: int
+    state: CheckoutState
+    cause: str = Field(description="`api`, `poll`, `timer`, `operator` or `webhook:<event id>`.")
+    at: datetime
+    details: dict[str, JsonScalar]
+    hash: str
+    previous_hash: str
+
+
+class TimelineList(BaseModel):
+    """What happened to a checkout, in order."""
+
+    data: list[TimelineView]
+
+    @classmethod
+    def of(cls, rows: Iterable[TimelineRow]) -> "TimelineList":
+        """The rows as the API shows them."""
+        return cls(
+            data=[
+                TimelineView(
+                    sequence=row.sequence,
+                    state=row.state,
+                    cause=row.cause,
+                    at=row.at,
+                    details=row.details,
+                    hash=row.hash,
+                    previous_hash=row.previous_hash,
+                )
+                for row in rows
+            ]
+        )
+
+
+class PostingView(BaseModel):
+    """One posting of double entry; the postings of a transaction sum to zero per currency."""
+
+    sequence: int
+    transaction_id: str
+    kind: str
+    reference: str
+    account: str
+    amount_minor: int
+    currency: str
+    at: datetime
+
+
+class PostingList(BaseModel):
+    """The postings of a checkout, in order."""
+
+    data: list[PostingView]
+
+    @classmethod
+    def of(cls, rows: Iterable[PostingRow]) -> "PostingList":
+        """The rows as the API shows them."""
+        return cls(
+            data=[
+                PostingView(
+                    sequence=row.sequence,
+                    transaction_id=row.transaction_id,
+                    kind=row.kind,
+                    reference=row.reference,
+                    account=row.account,
+                    amount_minor=row.amount_minor,
+                    currency=row.currency,
+                    at=row.at,
+                )
+                for row in rows
+            ]
+        )
+
+
+class ProblemView(BaseModel):
+    """RFC 9457 problem details. `field` is there where one field is at fault, `errors` where any is."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:paysaga:problem:validation_failed",
+                    "title": "The request does not fit",
+                    "status": 422,
+                    "detail": "amount: Input should be greater than 0",
+                    "code": "validation_failed",
+                    "field": "amount",
+                    "errors": [{"field": "amount", "message": "Input should be greater than 0"}],
+                }
+            ]
+        },
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str

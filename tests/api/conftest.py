@@ -1,0 +1,125 @@
+"""The API on loopback, on a real Postgres; the sagas are a stand-in that writes the books as the workflow would."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from api.__main__ import Server, server_config
+from api.app import create_app
+from api.auth import Authenticator
+from api.services import Services
+from gateways.registry import build_gateways
+from gateways.stripe.options import StripeOptions
+from ledger.books import Books
+from ledger.engine import create_engine
+from ledger.idempotency import IdempotencyKeys
+from ledger.inbox import Inbox
+from ledger.keys import ApiKeys
+
+from .stand_in import StandInSagas
+
+WEBHOOK_SECRET = "whsec_test_current"
+OLD_WEBHOOK_SECRET = "whsec_test_previous"
+
+
+@dataclass
+class Api:
+    """The running API: its address, its stores, and clients; `stranger` has no API key."""
+
+    url: str
+    services: Services
+    sagas: StandInSagas
+    keys: ApiKeys
+    secret: str
+    client: httpx.AsyncClient
+    stranger: httpx.AsyncClient
+
+    async def key(self, *scopes: str) -> str:
+        """The secret of a new key with these scopes."""
+        return (await self.keys.create("test", scopes))[1]
+
+    async def create(self, **changes: object) -> httpx.Response:
+        """POST a checkout that fits, with these members changed; its order is a new one unless given."""
+        headers = changes.pop("headers", {})
+        return await self.client.post("/v1/checkouts", json=order(**changes), headers=headers)
+
+
+def order(**changes: object) -> dict[str, object]:
+    """A request that fits."""
+    return {"order_id": f"order-{secrets.token_hex(6)}x", "amount": 4200, "currency": "USD"} | changes
+
+
+def bearer(secret: str) -> dict[str, str]:
+    """The header that carries the key."""
+    return {"Authorization": f"Bearer {secret}"}
+
+
+@pytest.fixture(scope="session")
+async def running(database_url: str) -> AsyncIterator[Api]:
+    """One API for the whole folder."""
+    async with serving(database_url) as api:
+        yield api
+
+
+@pytest.fixture
+async def api(running: Api) -> Api:
+    """The API with sagas that answer."""
+    running.sagas.reset()
+    return running
+
+
+@asynccontextmanager
+async def serving(database_url: str, keys_url: str | None = None, **changed: object) -> AsyncIterator[Api]:
+    """An API on a free port, on this database; its API keys may be in another."""
+    engine, keys_engine = create_engine(database_url), create_engine(keys_url or database_url)
+    books, inbox, keys = Books(engine), Inbox(engine), ApiKeys(keys_engine)
+    sagas = StandInSagas(books)
+    services = Services(
+        books=books,
+        idempotency=IdempotencyKeys(engine),
+        inbox=inbox,
+        authenticator=Authenticator(keys),
+        gateways=build_gateways(_stripe()),
+        sagas=sagas,  # type: ignore[arg-type]
+        **({"probes": {}} | changed),  # type: ignore[arg-type]
+    )
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Services]:
+        await inbox.start()
+        yield services
+        await inbox.close()
+
+    server = Server(server_config(create_app(opened), "127.0.0.1", 0, log_config=None))
+    serving_task = asyncio.create_task(server.serve())
+    try:
+        while not server.started:
+            assert not serving_task.done(), "the API did not start"
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        secret = (await keys.create("tests", ["read", "write"]))[1]
+        url = f"http://127.0.0.1:{port}"
+        async with (
+            httpx.AsyncClient(base_url=url, headers=bearer(secret), timeout=30) as client,
+            httpx.AsyncClient(base_url=url, timeout=30) as stranger,
+        ):
+            yield Api(url, services, sagas, keys, secret, client, stranger)
+    finally:
+        server.should_exit = True
+        await serving_task
+        await engine.dispose()
+        await keys_engine.dispose()
+
+
+def _stripe() -> StripeOptions:
+    return StripeOptions(
+        api_key="sk_test_" + "x" * 24,
+        webhook_secrets=(WEBHOOK_SECRET, OLD_WEBHOOK_SECRET),
+        api_base="http://127.0.0.1:9",
+        live=False,
+    )

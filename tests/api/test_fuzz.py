@@ -1,0 +1,95 @@
+"""No input gives a 500: whatever is sent, the answer is a problem of the sender's."""
+
+import json
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from .conftest import Api, order
+
+# Half of a surrogate pair is text in JSON's eyes, so it is among what may come.
+TEXT = st.text(st.characters(codec=None), max_size=30) | st.sampled_from(["\x00", "\ud800", "\U0010ffff", "\u202e", ""])
+SCALAR = st.none() | st.booleans() | st.integers() | st.floats() | TEXT | st.sampled_from([10**400, -1, 2**63, 1e308])
+JSON = st.recursive(
+    SCALAR, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4), max_leaves=12
+)
+MEMBERS = (
+    "order_id",
+    "amount",
+    "currency",
+    "gateway",
+    "capture",
+    "confirmation",
+    "expires_in_seconds",
+    "return_url",
+    "customer",
+    "metadata",
+)
+INSIDE = st.fixed_dictionaries({}, optional={"required": JSON, "within_seconds": JSON, "email": JSON})
+PATHS = ("/v1/checkouts", f"/v1/checkouts/chk_{'0' * 24}/reject", f"/v1/checkouts/chk_{'0' * 24}/confirm")
+FILTERS = ("state", "gateway", "order_id", "stuck", "cursor", "limit", "x")
+
+fuzz = settings(
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+def check(response: Any) -> None:
+    """Nothing of ours broke, and the answer is JSON of the one or the other kind."""
+    assert response.status_code < 500, response.text
+    kind = "application/problem+json" if response.status_code >= 400 else "application/json"
+    assert response.headers["content-type"] == kind
+    response.json()
+
+
+@fuzz
+@given(changes=st.dictionaries(st.sampled_from(MEMBERS), JSON | INSIDE, min_size=1, max_size=4))
+async def test_any_member_may_hold_anything(api: Api, changes: dict[str, Any]) -> None:
+    """A request that fits, with some members replaced by anything JSON can say (and a little more)."""
+    body = json.dumps(order() | changes)
+    check(await api.client.post("/v1/checkouts", content=body, headers={"Content-Type": "application/json"}))
+
+
+@fuzz
+@given(body=st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()), path=st.sampled_from(PATHS))
+async def test_any_bytes_may_be_the_body(api: Api, body: bytes, path: str) -> None:
+    """Bytes of any kind at every POST."""
+    check(await api.client.post(path, content=body, headers={"Content-Type": "application/json"}))
+
+
+@fuzz
+@given(query=st.dictionaries(st.sampled_from(FILTERS), st.binary(max_size=40), max_size=3))
+async def test_any_filter_may_hold_anything(api: Api, query: dict[str, bytes]) -> None:
+    """Any bytes, percent-encoded, in every filter of the listing."""
+    text = "&".join(f"{name}=" + "".join(f"%{byte:02X}" for byte in value) for name, value in query.items())
+    check(await api.client.get(f"/v1/checkouts?{text}"))
+
+
+@fuzz
+@given(parts=st.binary(max_size=30), tail=st.sampled_from(["", "/timeline", "/postings", "/cancel"]))
+async def test_any_bytes_may_be_the_id(api: Api, parts: bytes, tail: str) -> None:
+    """Any bytes, percent-encoded, where an id belongs."""
+    path = "/v1/checkouts/" + "".join(f"%{byte:02X}" for byte in parts) + tail
+    check(await api.client.request("POST" if tail == "/cancel" else "GET", path))
+
+
+READ = (b"Idempotency-Key", b"Content-Type", b"Authorization", b"Stripe-Signature", b"X-Other")
+HEADER = st.binary(min_size=1, max_size=60).map(lambda value: bytes(b for b in value if b > 32 and b != 127) or b"x")
+
+
+@fuzz
+@given(
+    headers=st.dictionaries(
+        st.sampled_from([b"Idempotency-Key", b"Content-Type", b"Authorization", b"Stripe-Signature", b"X-Other"]),
+        HEADER,
+    ),
+    path=st.sampled_from([*PATHS, "/webhooks/stripe"]),
+)
+async def test_any_bytes_may_be_a_header(api: Api, headers: dict[bytes, bytes], path: str) -> None:
+    """Any bytes HTTP allows in the headers that are read."""
+    check(await api.client.post(path, content=json.dumps(order()), headers=headers))

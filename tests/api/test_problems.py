@@ -1,0 +1,135 @@
+"""Errors, health and the description of the API."""
+
+import json
+import re
+from contextlib import asynccontextmanager
+
+import pytest
+
+from api.app import create_app
+from api.problems import TITLES, Problem
+from ledger.engine import create_engine
+from ledger.keys import ApiKeys
+
+from .conftest import Api, order, serving
+from .test_webhooks import event, signed
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 404),
+        ("GET", "/v1", 404),
+        ("GET", "/v1/checkouts/", 404),
+        ("PUT", "/v1/checkouts", 405),
+        ("DELETE", "/v1/checkouts/chk_x", 405),
+        ("GET", "/webhooks/stripe", 405),
+        ("POST", "/healthz", 405),
+        ("GET", "/%00", 404),
+        ("GET", "/v1/checkouts?limit=0", 422),
+    ],
+)
+async def test_every_error_is_a_problem_document(api: Api, method: str, path: str, status: int) -> None:
+    """RFC 9457: the members are there, the content type is right, nothing may be cached."""
+    response = await api.client.request(method, path)
+    problem = response.json()
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert problem["type"] == f"urn:paysaga:problem:{problem['code']}"
+    assert (problem["title"], problem["status"]) == (TITLES[problem["code"]], status)
+    assert problem["detail"]
+
+
+def test_every_code_in_use_has_a_title() -> None:
+    """A problem without a title could not be answered."""
+    for code in TITLES:
+        assert Problem(400, code, "x").document()["title"]
+
+
+async def test_health_is_always_fine(api: Api) -> None:
+    """/healthz asks nobody."""
+    response = await api.client.get("/healthz")
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+async def test_readiness_names_what_is_down(database_url: str) -> None:
+    """/readyz is 503 naming each part that fails or is silent, and 200 when none does."""
+
+    async def fine() -> None:
+        return None
+
+    async def broken() -> None:
+        raise ConnectionError
+
+    for probes, status in (({"database": fine, "temporal": fine}, 200), ({"database": fine, "temporal": broken}, 503)):
+        async with serving(database_url, probes=probes) as api:
+            response = await api.client.get("/readyz")
+            assert response.status_code == status
+            if status == 503:
+                assert response.json()["down"] == ["temporal"]
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_without_the_database_everything_is_unavailable(database_url: str, known: bool) -> None:
+    """A database that is gone gives 503 naming it, to known and unknown callers and to gateways, never a 500."""
+    nowhere = "postgresql://nobody@127.0.0.1:9/nothing"
+    async with serving(nowhere, keys_url=database_url) as api:
+        if not known:
+            api.services.authenticator._keys = ApiKeys(create_engine(nowhere))
+        body = json.dumps(event()).encode()
+        for response in (
+            await api.client.get("/v1/checkouts"),
+            await api.client.post("/v1/checkouts", json=order()),
+            await api.client.post("/v1/checkouts", json=order(), headers={"Idempotency-Key": "k"}),
+            await api.client.post("/webhooks/stripe", content=body, headers=signed(body)),
+        ):
+            assert (response.status_code, response.json()["code"]) == (503, "database_down")
+            assert int(response.headers["retry-after"]) > 0
+
+
+async def test_the_description_is_complete(api: Api) -> None:
+    """The OpenAPI document has every route, its errors, its security and the idempotency key."""
+    document = (await api.client.get("/openapi.json")).json()
+    assert set(document["paths"]) == {
+        "/v1/checkouts",
+        "/v1/checkouts/{checkout_id}",
+        "/v1/checkouts/{checkout_id}/timeline",
+        "/v1/checkouts/{checkout_id}/postings",
+        "/v1/checkouts/{checkout_id}/confirm",
+        "/v1/checkouts/{checkout_id}/reject",
+        "/v1/checkouts/{checkout_id}/cancel",
+        "/webhooks/{gateway}",
+        "/healthz",
+        "/readyz",
+    }
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if not path.startswith("/v1"):
+                continue
+            assert operation["security"] == [{"api_key": []}]
+            assert {"401", "403", "422", "503"} <= set(operation["responses"])
+            names = {p["name"] for p in operation.get("parameters", [])}
+            assert ("Idempotency-Key" in names) is (method == "post")
+            for status, response in operation["responses"].items():
+                kind = "application/problem+json" if status >= "400" else "application/json"
+                assert list(response["content"]) == [kind]
+
+
+async def test_the_documentation_page_is_there(api: Api) -> None:
+    """/docs is a page for people."""
+    response = await api.client.get("/docs")
+    assert response.status_code == 200
+    assert re.match("text/html", response.headers["content-type"])
+
+
+async def test_the_application_can_be_built_without_parts() -> None:
+    """Building the application opens nothing: parts are opened when it starts."""
+
+    @asynccontextmanager
+    async def never():  # type: ignore[no-untyped-def]
+        raise AssertionError("opened too early")
+        yield
+
+    assert create_app(never).title == "Paysaga"
