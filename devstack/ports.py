@@ -1,0 +1,55 @@
+"""Where the parts listen: at the usual ports while they are free, else at others, and next time at the same again."""
+
+import json
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from devstack.files import write_private
+
+HOST = "127.0.0.1"
+DEFAULTS: Mapping[str, int] = {"api": 8080, "temporal": 7233, "temporal_ui": 8233, "sandbox": 8090}
+_NEIGHBOURS = 20
+
+
+def choose(kept_in: Path, defaults: Mapping[str, int] = DEFAULTS) -> dict[str, int]:
+    """A free port for every name, different from each other: the one of last time, the default, a neighbour, any.
+
+    What was chosen is kept in the file, so that bookmarks and a gateway's webhook address survive a restart.
+    """
+    kept = _read(kept_in)
+    chosen: dict[str, int] = {}
+    for name, default in defaults.items():
+        wishes = [*([kept[name]] if name in kept else []), *range(default, default + _NEIGHBOURS)]
+        chosen[name] = next((p for p in wishes if p not in chosen.values() and is_free(p)), 0) or any_free()
+    write_private(kept_in, json.dumps(chosen))
+    return chosen
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this loopback port now."""
+    with socket.socket() as probe:
+        # As servers do: without it, connections closed a moment ago would make a free port look taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+            probe.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def any_free() -> int:
+    """A port the system says is free."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _read(path: Path) -> dict[str, int]:
+    try:
+        stored = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return {name: port for name, port in stored.items() if isinstance(port, int)} if isinstance(stored, dict) else {}

@@ -1,0 +1,205 @@
+"""The whole stack: starts every part in the right order, tells where everything is, stops it all."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from devstack import keys, launch, ports, postgres, temporal
+from devstack.errors import PartFailedError, StackError
+from devstack.files import write_private
+from devstack.layout import Layout
+from devstack.parts import ChildPart, DetachedPart, Say
+from devstack.records import ProcessRecord
+from devstack.settings import Addresses, StackOptions, external_temporal, product_environment
+from devstack.supervisor import Supervisor, cancelled_by, to_the_end
+
+
+class Stack:
+    """A running system. Build it with `running_stack`; `addresses` and `api_key` are there when that has entered."""
+
+    addresses: Addresses
+    api_key: str
+
+    def __init__(self, options: StackOptions, say: Say) -> None:
+        self.options = options
+        self._say = say
+        self._supervisor = Supervisor(options.layout)
+        self._secret = ""
+        self._ready = False
+
+    @property
+    def webhook_secrets(self) -> Mapping[str, str]:
+        """What webhooks are signed with, by gateway."""
+        stripe = self.options.stripe
+        return {"stripe": stripe.webhook_secrets[0] if stripe else self._secret}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What worker and API run with; for commands of the product that belong to this stack."""
+        return product_environment(self.options, self.addresses, self._secret)
+
+    @property
+    def workers(self) -> tuple[str, ...]:
+        """The names of the running workers, oldest first."""
+        return tuple(name for name in self._supervisor.pids() if name.startswith("worker-"))
+
+    @property
+    def pids(self) -> dict[str, int | list[int]]:
+        """The process ids of all parts that are ours."""
+        pids = self._supervisor.pids()
+        others = {name: pid for name, pid in pids.items() if name not in self.workers}
+        return {"worker": [pids[name] for name in self.workers], **others}
+
+    async def start(self) -> None:
+        """Start everything and return when it is ready. Raises StackError; what was started then still runs."""
+        stripe, layout = self.options.stripe, self.options.layout
+        self._supervisor.open()
+        self._secret = keys.webhook_secret(layout)
+        port = ports.choose(layout.ports)
+        url = {name: f"http://{ports.HOST}:{number}" for name, number in port.items()}
+        outside = external_temporal()
+        server = outside.temporal_address if outside else f"{ports.HOST}:{port['temporal']}"
+        ui = (os.environ.get("TEMPORAL_UI_URL") or None) if outside else url["temporal_ui"]
+        sandbox = None if stripe else url["sandbox"]
+        self.addresses = Addresses(url["api"], server, ui, sandbox, os.environ.get("DATABASE_URL", ""))
+        await _together(self._start_database(), self._start_temporal(port), self._start_sandbox())
+        await _together(self.start_api(), *(self.start_worker() for _ in range(self.options.workers)))
+        self.api_key = await keys.api_key(layout, self.addresses.api, self.environment)
+        self._ready = True
+        self._tell()
+
+    async def stop(self) -> None:
+        """Stop every part, in the reverse order."""
+        self._ready = False
+        await self._supervisor.close()
+
+    async def watch(self) -> PartFailedError:
+        """Wait until a part dies that nobody asked to."""
+        return await self._supervisor.watch()
+
+    async def start_worker(self) -> str:
+        """Start one more worker and answer its name when it polls."""
+        number = 1
+        while self._supervisor.find(f"worker-{number}") is not None:
+            number += 1
+        part = self._supervisor.spawn(launch.worker(f"worker-{number}", self.options.layout, self.environment))
+        await launch.worker_ready(part, self._say)
+        self._tell()
+        return part.record.name
+
+    def kill_worker(self, index: int = 0) -> str:
+        """Kill a worker as a crash would (SIGKILL), and answer its name. Raises IndexError."""
+        return self._kill(self.workers[index])
+
+    async def start_api(self) -> None:
+        """Start the API and return when it serves."""
+        part = self._supervisor.spawn(launch.api(self.options.layout, self.addresses.api, self.environment))
+        await launch.http_ready(part, f"{self.addresses.api}/readyz", self._say)
+        self._tell()
+
+    def kill_api(self) -> None:
+        """Kill the API as a crash would."""
+        self._kill("api")
+
+    async def stop_part(self, name: str) -> None:
+        """Stop one part gently: a worker by its name, or "api". Raises KeyError."""
+        await self._supervisor.stop(name)
+        self._tell()
+
+    def _kill(self, name: str) -> str:
+        part = self._supervisor.release(name)
+        assert isinstance(part, ChildPart), "workers and API are children of ours"
+        part.kill()
+        self._tell()
+        return name
+
+    async def _start_database(self) -> None:
+        if not self.addresses.database_url:
+            url = await to_the_end(self._start_postgres())
+            self.addresses = replace(self.addresses, database_url=url)
+        await launch.migrate(self.options.layout, self.environment, self._say)
+
+    async def _start_postgres(self) -> str:
+        """Start the embedded server and watch over it. It cannot be interrupted half-way: it would stay behind."""
+        folder = self.options.layout.postgres
+        try:
+            url = await asyncio.to_thread(postgres.start, folder)
+        except postgres.PostgresError as error:
+            raise StackError(f"postgres: {error}") from None
+        pid = postgres.pid(folder)
+        if pid is None:
+            raise PartFailedError("postgres", "ended at once", postgres.log_tail(folder))
+        record = ProcessRecord.of("postgres", pid, signal.SIGINT, grace_seconds=30.0)
+        self._supervisor.adopt(DetachedPart(record, lambda: postgres.log_tail(folder)))
+        return url
+
+    async def _start_temporal(self, port: Mapping[str, int]) -> None:
+        if (outside := external_temporal()) is not None:
+            await launch.prepare_temporal(outside)
+            return
+        namespace = self.environment.get("TEMPORAL_NAMESPACE") or "default"
+        part = self._supervisor.spawn(launch.temporal_server(self.options.layout, port, namespace))
+        await launch.temporal_ready(part, temporal.here(port["temporal"], namespace), self._say)
+
+    async def _start_sandbox(self) -> None:
+        if self.addresses.sandbox is not None:
+            spec = launch.sandbox(self.options.layout, self.addresses, self._secret)
+            await launch.http_ready(self._supervisor.spawn(spec), f"{self.addresses.sandbox}/healthz", self._say)
+
+    def _tell(self) -> None:
+        """Write stack.json anew: process ids change."""
+        if self._ready:
+            write_private(self.options.layout.stack, json.dumps(self.description(), indent=2) + "\n")
+
+    def description(self) -> dict[str, object]:
+        """What stack.json holds."""
+        places = self.addresses
+        return {
+            "api": places.api,
+            "docs": f"{places.api}/docs",
+            "temporal": places.temporal,
+            "temporal_ui": places.temporal_ui,
+            "sandbox": {"stripe": places.sandbox} if places.sandbox else {},
+            "database_url": places.database_url,
+            "api_key": self.api_key,
+            "webhook_secrets": dict(self.webhook_secrets),
+            "pids": self.pids,
+        }
+
+
+@asynccontextmanager
+async def running_stack(
+    data: Path,
+    workers: int = 1,
+    settings: Mapping[str, str] | None = None,
+    real_gateways: bool = False,
+    say: Say = lambda _: None,
+) -> AsyncIterator[Stack]:
+    """A whole stack on the data folder, ready, and gone at the end; the data stay.
+
+    `settings` are environment variables for worker and API. When a part dies that nobody asked to, the body is
+    cancelled and PartFailedError raised, which names the part and shows its log. Raises StackError.
+    """
+    options = StackOptions(Layout.at(data), workers, settings or {}, real_gateways)
+    stack = Stack(options, say)
+    try:
+        await stack.start()
+        async with cancelled_by(stack.watch()):
+            yield stack
+    finally:
+        await to_the_end(stack.stop())
+
+
+async def _together(*work: Coroutine[object, object, object]) -> None:
+    """Do it all at once; the first failure cancels the rest and is raised as itself."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for one in work:
+                group.create_task(one)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
