@@ -112,7 +112,8 @@ class Desk:
                 return None
             pause = min(self._poll_pause, until - workflow.now()) if until else self._poll_pause
             if await self._quiet(interrupted, pause) and not (until and workflow.now() >= until):
-                payment = await self._poll()
+                longest = timedelta(seconds=self._command.policy.poll_at_most_seconds)
+                payment = await self._poll(longest if until else max(longest, options.LONGEST_POLL_PAUSE))
                 if payment is not None:
                     return Fact(payment, "poll")
         if interrupted():
@@ -165,10 +166,9 @@ class Desk:
         self._mailbox.retry_requested = False
         return "operator"
 
-    async def _poll(self) -> PaymentSnapshot | None:
+    async def _poll(self, longest: timedelta) -> PaymentSnapshot | None:
         """Ask; the payment if it says something new. The pauses between polls grow."""
         payment = await self.look_up()
-        longest = timedelta(seconds=self._command.policy.poll_at_most_seconds)
         self._poll_pause = max(self._poll_pause, min(2 * self._poll_pause, longest))
         if payment == self._last_polled:
             return None

@@ -15,6 +15,9 @@ BOOKS_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=200), backoff_coefficient=2, maximum_interval=timedelta(seconds=10)
 )
 
+# Where no customer waits (a refund that takes days), polls may be this far apart: each costs about ten history events.
+LONGEST_POLL_PAUSE = timedelta(hours=6)
+
 # After a gateway call has failed for the policy's `stuck_after_seconds`, tries are this far apart, doubling.
 STUCK_PAUSE = timedelta(minutes=1)
 STUCK_PAUSE_AT_MOST = timedelta(hours=1)

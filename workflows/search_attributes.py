@@ -1,6 +1,8 @@
 """What operators search checkouts by in the Temporal UI. No personal data: search attributes are never encrypted."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
@@ -18,7 +20,9 @@ CURRENCY = SearchAttributeKey.for_keyword("Currency")
 WAITING_SINCE: SearchAttributeKey[datetime] = SearchAttributeKey.for_datetime("WaitingSince")
 STUCK = SearchAttributeKey.for_bool("Stuck")
 
-SEARCH_ATTRIBUTES: tuple[SearchAttributeKey, ...] = (  # type: ignore[type-arg] # a mixed bag of value types
+AnyKey = SearchAttributeKey[Any]
+
+SEARCH_ATTRIBUTES: tuple[AnyKey, ...] = (
     PAYMENT_STATE,
     GATEWAY,
     ORDER_ID,
@@ -50,13 +54,18 @@ async def ensure_search_attributes(client: Client) -> list[str]:
     """
     request = ListSearchAttributesRequest(namespace=client.namespace)
     known = (await client.operator_service.list_search_attributes(request)).custom_attributes
-    wanted = {key.name: IndexedValueType.ValueType(key.indexed_value_type) for key in SEARCH_ATTRIBUTES}
-    missing = {name: kind for name, kind in wanted.items() if name not in known}
+    missing = [key for key in SEARCH_ATTRIBUTES if key.name not in known]
     if missing:
-        add = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
         try:
-            await client.operator_service.add_search_attributes(add)
+            await add_search_attributes(client, missing)
         except RPCError as error:
             if error.status is not RPCStatusCode.ALREADY_EXISTS:  # somebody else was faster
                 raise
-    return sorted(missing)
+    return sorted(key.name for key in missing)
+
+
+async def add_search_attributes(client: Client, keys: Sequence[AnyKey]) -> None:
+    """Register these attributes, which the server must not have yet."""
+    types = {key.name: IndexedValueType.ValueType(key.indexed_value_type) for key in keys}
+    request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=types)
+    await client.operator_service.add_search_attributes(request)

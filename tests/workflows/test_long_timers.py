@@ -1,0 +1,117 @@
+"""Waits of hours and weeks, on a server that skips time; the gateway, the books and the webhooks stay real."""
+
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from domain.checkout import CaptureMode, Checkout, CheckoutStatus
+from domain.saga import SagaPolicy
+from tests.workflows.support import Shop, eventually, running_shop
+from workflows.checkout import CheckoutWorkflow
+from workflows.search_attributes import SEARCH_ATTRIBUTES, add_search_attributes
+
+TEST_SERVER = Path(sys.executable).with_name("temporal-test-server")
+
+
+PATIENT = SagaPolicy()
+
+
+@pytest.fixture
+async def skipping() -> AsyncIterator[WorkflowEnvironment]:
+    """A Temporal server whose clock runs ahead while a result is awaited; for one test, since no clock goes back."""
+    async with await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=str(TEST_SERVER), data_converter=pydantic_data_converter
+    ) as environment:
+        # An attribute the server does not know would stop every test.
+        await add_search_attributes(environment.client, SEARCH_ATTRIBUTES)
+        yield environment
+
+
+@pytest.fixture
+async def long_shop(
+    tmp_path_factory: pytest.TempPathFactory, fresh_database_url: str, skipping: WorkflowEnvironment
+) -> AsyncIterator[Shop]:
+    """A stack on that server, with books of its own."""
+    address = skipping.client.service_client.config.target_host
+    async with running_shop(tmp_path_factory.mktemp("long"), fresh_database_url, address) as running:
+        yield running
+
+
+async def end_of(skipping: WorkflowEnvironment, checkout: Checkout) -> CheckoutStatus:
+    """The checkout's final status, time being skipped until then."""
+    handle = skipping.client.get_workflow_handle_for(CheckoutWorkflow.run, checkout.workflow_id)
+    async with skipping.time_skipping_unlocked():
+        return await handle.result()
+
+
+async def test_a_day_of_waiting_ends_in_expiry(long_shop: Shop, skipping: WorkflowEnvironment) -> None:
+    """23 hours unpaid: polled with growing pauses, asked once more at the end, expired, within a modest history."""
+    checkout = await long_shop.open(PATIENT, expires_at=datetime.now(UTC) + timedelta(hours=23))
+    status = await end_of(skipping, checkout)
+    assert status.state == "expired"
+    assert await long_shop.moved(checkout) == {}
+    assert len((await long_shop.handle(checkout).fetch_history()).events) < 2000
+
+
+async def test_a_hold_that_nobody_confirms_for_six_days_is_voided(
+    long_shop: Shop, skipping: WorkflowEnvironment
+) -> None:
+    """The deadline comes before the hold lapses at the gateway."""
+    seconds = int(timedelta(days=6).total_seconds())
+    checkout = await long_shop.open(PATIENT, capture=CaptureMode.ON_CONFIRM, confirm_within_seconds=seconds)
+    await long_shop.pay(checkout)
+    await long_shop.until(checkout, "authorized")
+    status = await end_of(skipping, checkout)
+    assert status.state == "canceled"
+    assert await long_shop.moved(checkout) == {"authorization": [4200], "release": [4200]}
+
+
+async def test_a_paid_order_that_nobody_confirms_for_thirty_days_is_refunded(
+    long_shop: Shop, skipping: WorkflowEnvironment
+) -> None:
+    """The longest confirmation there is."""
+    checkout = await long_shop.open(PATIENT, confirm_within_seconds=int(timedelta(days=30).total_seconds()))
+    await long_shop.pay(checkout)
+    await long_shop.until(checkout, "paid")
+    status = await end_of(skipping, checkout)
+    assert (status.state, status.refunded_minor) == ("refunded", 4200)
+
+
+async def test_a_gateway_that_is_down_for_days_delays_the_refund_only(
+    long_shop: Shop, skipping: WorkflowEnvironment
+) -> None:
+    """Hundreds of failed tries over days open one case, and the refund is made when the gateway is back."""
+    checkout = await long_shop.open(PATIENT, confirm_within_seconds=600)
+    await long_shop.pay(checkout)
+    await long_shop.until(checkout, "paid")
+    await long_shop.fault("refunds.create", "unavailable_503", checkout, count=60)
+    await long_shop.sagas().reject(checkout, "out of stock", 0.5)
+    status = await end_of(skipping, checkout)
+    assert status.state == "refunded"
+    path = await long_shop.path(checkout)
+    assert path[-4:] == ["refunding", "needs_review", "refunding", "refunded"]
+    assert await long_shop.moved(checkout) == {"charge": [4200], "refund": [4200]}
+
+
+async def test_a_refund_that_takes_nine_days_is_waited_for(long_shop: Shop, skipping: WorkflowEnvironment) -> None:
+    """Pending for days: polls with growing pauses keep the history small; the final word ends the saga."""
+    checkout = await long_shop.open(PATIENT, confirm_within_seconds=600)
+    await long_shop.pay(checkout, method="pm_card_pendingRefund")
+    await long_shop.until(checkout, "paid")
+    await long_shop.sagas().reject(checkout, "out of stock", 5)
+    await eventually(
+        lambda: long_shop.gateway_rows(checkout), lambda rows: any(row["operation"] == "refund" for row in rows)
+    )
+    started = await skipping.get_current_time()
+    await skipping.sleep(timedelta(days=9))
+    assert (await skipping.get_current_time()) - started >= timedelta(days=9)
+    assert (await long_shop.status(checkout)).state == "refunding"
+    assert len((await long_shop.handle(checkout).fetch_history()).events) < 2000
+    await long_shop.sandbox.post("/sandbox/settle")
+    status = await end_of(skipping, checkout)
+    assert status.state == "refunded"
