@@ -10,9 +10,10 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
+import uvloop
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
-from temporalio.worker import PollerBehaviorAutoscaling, Worker
+from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkflowRunner
 
 from activities.books import BookActivities
 from activities.payments import PaymentActivities
@@ -29,7 +30,7 @@ from ledger.inbox import Inbox
 from ledger.operations import Operations
 from workflows.checkout import CheckoutWorkflow
 from workflows.late_payment import LatePaymentWorkflow
-from workflows.runner import RUNNER
+from workflows.runner import UNCHECKED
 from workflows.search_attributes import ensure_search_attributes
 
 logger = logging.getLogger("worker")
@@ -47,12 +48,13 @@ class Parts:
     gateways: Mapping[str, Gateway]
     task_queue: str
     policy: SagaPolicy
+    workflow_runner: WorkflowRunner = UNCHECKED
 
 
 def build_worker(parts: Parts) -> Worker:
     """The Temporal worker of these parts, not yet started."""
     payments = PaymentActivities(parts.gateways, Operations(parts.engine))
-    books = BookActivities(Books(parts.engine))
+    books = BookActivities(Books(parts.engine), Operations(parts.engine))
     pollers = PollerBehaviorAutoscaling(minimum=2, maximum=20, initial=5)
     return Worker(
         parts.client,
@@ -67,7 +69,7 @@ def build_worker(parts: Parts) -> Worker:
             books.record,
             books.read_books,
         ],
-        workflow_runner=RUNNER,
+        workflow_runner=parts.workflow_runner,
         max_cached_workflows=2000,
         max_concurrent_activities=100,
         workflow_task_poller_behavior=pollers,
@@ -129,7 +131,9 @@ if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        asyncio.run(main())
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(main())
     except SettingsError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)  # noqa: T201 - tells whoever started it
+        sys.exit(2)
     time.sleep(0.2)  # the SDK's native threads may crash an interpreter that ends at once (temporalio/sdk-python#300)

@@ -9,11 +9,13 @@ from temporalio.exceptions import ApplicationError
 from activities.contract import OnBooks, Record
 from activities.failures import failure
 from domain.booked import booked
-from domain.errors import PaysagaError
+from domain.errors import IllegalTransitionError, PaysagaError
 from domain.postings import Posting, Transaction, TransactionKind
-from domain.states import CheckoutState
+from domain.states import ENDED, CheckoutState
+from gateways.contract import Verb
 from ledger.books import Books
 from ledger.contract import PostingRow
+from ledger.operations import Operations
 
 
 @dataclass
@@ -21,16 +23,22 @@ class BookActivities:
     """The saga's pen."""
 
     books: Books
+    operations: Operations
 
     @activity.defn
     async def record(self, record: Record) -> CheckoutState:
         """Append entries to the timeline, with their postings and events, in one transaction.
 
-        Answers the state on the books, which is another than the last entry's when that had been written before and
-        the checkout has moved on since.
+        Answers the state on the books. It is another than the last entry's when the checkout has moved on without the
+        workflow knowing: it was reset, or its worker died between this write and the end of the task.
         """
         try:
             return (await self.books.append(record.checkout_id, record.entries)).status.state
+        except IllegalTransitionError as error:
+            on_books = await self.books.get(record.checkout_id)
+            if on_books is not None and on_books.status.state in ENDED:
+                return on_books.status.state
+            raise failure(error) from error
         except PaysagaError as error:
             raise failure(error) from error
 
@@ -41,7 +49,10 @@ class BookActivities:
         if record is None:
             raise ApplicationError(f"no checkout {checkout_id} on the books", type="NotOnBooks", non_retryable=True)
         rows = await self.books.postings(checkout_id)
-        return OnBooks(record.status, booked(record.checkout.amount.currency, transactions_of(rows)), record.sequence)
+        money = booked(record.checkout.amount.currency, transactions_of(rows))
+        keys = [op.key for op in await self.operations.of_checkout(checkout_id) if op.verb == Verb.REFUND]
+        asked = max((int(key.rpartition(":")[2]) for key in keys), default=0)
+        return OnBooks(record.status, money, record.sequence, asked)
 
 
 def transactions_of(rows: Sequence[PostingRow]) -> list[Transaction]:

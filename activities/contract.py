@@ -63,8 +63,12 @@ class Record:
 
 @dataclass(frozen=True)
 class OnBooks:
-    """Where a checkout stands on the books, the money that is on them, and the number of its last timeline row."""
+    """Where a checkout stands on the books, the money that is on them, and the number of its last timeline row.
+
+    `refunds_asked`: the number of the last refund that was asked for, 0 when none was.
+    """
 
     status: CheckoutStatus
     booked: Booked
     sequence: int
+    refunds_asked: int = 0

@@ -19,6 +19,8 @@ from domain.errors import (
 
 KEY_SPENT = "KeySpent"
 KEY_EXPIRED = "KeyExpired"
+USELESS_KEY = frozenset({KEY_SPENT, KEY_EXPIRED, "OperationMismatch"})
+"""Failures after which the same key can never bring an answer, while the gateway shows nothing done under it."""
 
 # A wrong credential is mended by a person; asking every second meanwhile would only bury the log.
 _MISCONFIGURED_PAUSE = timedelta(seconds=30)

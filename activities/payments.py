@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -22,6 +22,9 @@ from ledger.operations import Operations
 logger = logging.getLogger(__name__)
 
 _ANSWER: TypeAdapter[Answer] = TypeAdapter(Answer)
+
+# What a call in flight and two clocks that differ may take: no key reaches the gateway in its last hour.
+KEY_MARGIN = timedelta(hours=1)
 
 Send = Callable[[], Awaitable[Answer]]
 Look = Callable[[], Awaitable[Answer | None]]
@@ -125,7 +128,7 @@ class PaymentActivities:
     def _check_lifetime(self, verb: Verb, gateway: str, operation: Operation) -> None:
         """A key the gateway has forgotten would count as new: such a call is never made, a person decides."""
         age = datetime.now(UTC) - operation.started_at
-        if age >= self.gateways[gateway].capabilities.key_lifetime[verb]:
+        if age >= self.gateways[gateway].capabilities.key_lifetime[verb] - KEY_MARGIN:
             message = f"{operation.key} is {age} old: the gateway may have forgotten it; the look-up showed nothing"
             raise ApplicationError(message, type=KEY_EXPIRED, non_retryable=True)
 

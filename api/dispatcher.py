@@ -13,11 +13,11 @@ from datetime import timedelta
 from activities.books import transactions_of
 from api.sagas import SagaEndedError, Sagas, TemporalDownError
 from domain.booked import booked, catch_up
-from domain.checkout import CheckoutRecord
+from domain.checkout import Checkout, CheckoutRecord
 from domain.errors import PaysagaError
 from domain.payment import PaymentSnapshot
 from domain.saga import Fact
-from domain.states import ENDED
+from domain.states import ENDED, CheckoutState
 from gateways.contract import Gateway
 from ledger.books import Books
 from ledger.contract import InboxItem
@@ -91,6 +91,10 @@ class Dispatcher:
                 return None
             logger.error("event %s of %s is about an unknown payment %s", item.event_id, item.gateway, item.payment_id)
             return "unknown_payment"
+        if record.status.payment_id not in (None, item.payment_id):
+            # It carries our reference, but this saga did not open it: neither adopted nor given back, a person looks.
+            logger.error("event %s: payment %s is not %s's own", item.event_id, item.payment_id, record.checkout.id)
+            return "another_payment"
         payment = await self._look_up(item)
         if payment is None:
             logger.error("event %s names payment %s, which %s has not", item.event_id, item.payment_id, item.gateway)
@@ -114,13 +118,20 @@ class Dispatcher:
         try:
             await self.sagas.deliver(record.checkout, fact)
         except SagaEndedError:
-            # It ended a moment ago, as the books will show next time; or was never started; or somebody terminated it.
-            await self.sagas.start(record.checkout)
-            if item.attempts < UNKNOWN_TRIES:
-                return None
-            logger.error("%s is not ended on the books, but its workflow is gone", record.checkout.workflow_id)
-            return "saga_gone"
+            return await self._deliver_without_saga(item, record.checkout, fact)
         return "delivered"
+
+    async def _deliver_without_saga(self, item: InboxItem, checkout: Checkout, fact: Fact) -> str | None:
+        """The workflow is not there: never started, just ended, terminated, or followed by the late path.
+
+        Only one that did nothing yet may be started; a second run of any other would be a second writer.
+        """
+        record = await self.books.get(checkout.id)
+        assert record is not None, "a checkout is never deleted"
+        if record.status.state is CheckoutState.PROCESSING and item.attempts < UNKNOWN_TRIES:
+            await self.sagas.start(checkout)
+            return None
+        return await self._deliver_late(record, fact)
 
     async def _deliver_late(self, record: CheckoutRecord, fact: Fact) -> str:
         rows = await self.books.postings(record.checkout.id)

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 
 from config.settings import PolicySettings, StripeSettings, TemporalSettings
 from domain.saga import SagaPolicy
 from gateways.contract import Gateway
 from gateways.stripe.options import StripeOptions
+from workflows.payloads import DATA_CONVERTER
 
 
 async def connect_temporal(settings: TemporalSettings, lazy: bool = False) -> Client:
@@ -18,7 +18,7 @@ async def connect_temporal(settings: TemporalSettings, lazy: bool = False) -> Cl
         namespace=settings.temporal_namespace,
         api_key=settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
         tls=settings.temporal_tls,
-        data_converter=pydantic_data_converter,
+        data_converter=DATA_CONVERTER,
         lazy=lazy,
     )
 
@@ -31,6 +31,7 @@ def stripe_options(settings: StripeSettings) -> StripeOptions:
         api_base=settings.stripe_api_base,
         live=settings.live,
         payment_page=settings.stripe_payment_page,
+        timeout_seconds=settings.stripe_timeout_seconds,
     )
 
 

@@ -60,6 +60,7 @@ class StripeSettings(_FromEnvironment):
 
     `STRIPE_API_BASE` points elsewhere for the sandbox. `STRIPE_PAYMENT_PAGE` is a page that confirms a payment; the
     client secret is appended. It is offered to customers of shops that have no such page of their own.
+    `STRIPE_TIMEOUT_SECONDS` bounds one call; a worker's drain and the time of an activity are longer than its maximum.
     """
 
     stripe_api_key: SecretStr
@@ -69,6 +70,7 @@ class StripeSettings(_FromEnvironment):
     stripe_webhook_secret: SecretStr | None = None
     stripe_api_base: str = STRIPE_URL
     stripe_payment_page: str | None = None
+    stripe_timeout_seconds: float = Field(default=20, ge=1, le=20)
 
     @field_validator("stripe_webhook_secrets", mode="before")
     @classmethod

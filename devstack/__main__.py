@@ -99,7 +99,10 @@ def _down(layout: Layout) -> int:
 
 def _reset(layout: Layout) -> int:
     _down(layout)
-    postgres.remove(layout.postgres)
+    # As root, databases may lie outside the data folder: each must be removed by itself.
+    stop_stack(layout.demo)
+    for each in (layout.demo, layout):
+        postgres.remove(each.postgres)
     if layout.data.exists():
         shutil.rmtree(layout.data)
     _say(f"removed {layout.data}")

@@ -59,6 +59,11 @@ class Layout:
         """The sandbox's own books."""
         return self.data / "sandbox"
 
+    @property
+    def demo(self) -> "Layout":
+        """The demo's own stack, so that it can run beside ours."""
+        return Layout(self.data / "demo")
+
     def log(self, name: str) -> Path:
         """The log of one part."""
         return self.data / "logs" / f"{name}.log"

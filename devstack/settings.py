@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from config.settings import STRIPE_URL, SettingsError, StripeSettings, TemporalSettings
 from devstack.errors import StackError
 from devstack.layout import Layout
+from gateways.stripe.webhooks import WEBHOOK_EVENTS
 
 SANDBOX_KEY = "sk_test_sandbox"
 _LOOPBACK = "127.0.0.1,localhost,::1"
@@ -100,5 +101,6 @@ def sandbox_environment(addresses: Addresses, webhook_secret: str) -> dict[str, 
     return base_environment() | {
         "SANDBOX_STRIPE_WEBHOOK_URL": f"{addresses.api}/webhooks/stripe",
         "SANDBOX_STRIPE_WEBHOOK_SECRET": webhook_secret,
-        "SANDBOX_STRIPE_WEBHOOK_EVENTS": "*",
+        # As at Stripe itself: what the endpoint has no use for would only be stored.
+        "SANDBOX_STRIPE_WEBHOOK_EVENTS": ",".join(WEBHOOK_EVENTS),
     }

@@ -34,11 +34,6 @@ class Booked:
         """What was given back, finally."""
         return sum(r.amount.minor for r in self.refunds.values() if r.status is RefundStatus.SUCCEEDED)
 
-    @property
-    def failed_refunds(self) -> int:
-        """How many refunds came back; the next one's number follows from it."""
-        return sum(r.status is RefundStatus.FAILED for r in self.refunds.values())
-
     def after(self, transaction: Transaction) -> "Booked":
         """The books once this transaction is on them."""
         money = _moved(transaction)

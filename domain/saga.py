@@ -72,8 +72,13 @@ class EndReason(StrEnum):
     LATE_MONEY = "late_money"
 
 
-def contradiction(command: CheckoutCommand, payment: PaymentSnapshot) -> str | None:
-    """How the gateway's payment differs from what was asked, in a sentence; None when it does not."""
+def contradiction(command: CheckoutCommand, payment: PaymentSnapshot, payment_id: str | None) -> str | None:
+    """How the gateway's payment differs from what was asked, in a sentence; None when it does not.
+
+    `payment_id` is that of the payment this saga opened, None while it is not known.
+    """
+    if payment_id not in (None, payment.payment_id):
+        return f"payment {payment.payment_id} is not {payment_id}, which this checkout opened"
     if payment.reference not in (None, command.checkout_id):
         return f"the gateway's payment {payment.payment_id} belongs to {payment.reference}"
     if payment.live is not command.live:

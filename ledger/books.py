@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -18,7 +18,7 @@ from ledger.engine import statement_by_statement
 from ledger.failures import translated
 from ledger.listing import listing, page_of
 from ledger.rows import checkout_values, record_of, select_records, timeline_row_of
-from ledger.tables import checkout_status, checkouts, postings, timeline, transactions
+from ledger.tables import checkout_status, checkouts, operations, postings, timeline, transactions
 
 
 class Books:
@@ -76,11 +76,15 @@ class Books:
         return await self._one(select_records().where(status.gateway == gateway, status.payment_id == payment_id))
 
     async def find_unopened(self, older_than: timedelta, limit: int) -> tuple[CheckoutRecord, ...]:
-        """Checkouts of that long ago that never left `processing`, oldest first: their workflow may be missing."""
+        """Checkouts of that long ago for which nothing was ever done, oldest first: their workflow may be missing.
+
+        A workflow's first act stores the key of an operation, so one that merely waits for its gateway is not here.
+        """
         status = checkout_status.c
+        untouched = ~exists().where(operations.c.checkout_id == status.checkout_id)
         query = (
             select_records()
-            .where(status.state == CheckoutState.PROCESSING, status.created_at < func.now() - older_than)
+            .where(status.state == CheckoutState.PROCESSING, untouched, status.created_at < func.now() - older_than)
             .order_by(status.created_at, status.checkout_id)
             .limit(limit)
         )

@@ -11,6 +11,10 @@ APP_ROLE = "paysaga_app"
 """What api and worker run as: it may do what the stores do and nothing else, whoever the login is."""
 
 
+STATEMENT_SECONDS = 10
+"""A statement that takes longer means a server that hangs; each of ours takes milliseconds."""
+
+
 def create_engine(database_url: str, pool_size: int = 10, *, as_owner: bool = False) -> AsyncEngine:
     """A pool of connections, each running as `paysaga_app`; `as_owner` keeps the login's own rights, for migrations.
 
@@ -18,12 +22,9 @@ def create_engine(database_url: str, pool_size: int = 10, *, as_owner: bool = Fa
     """
     url = make_url(database_url).set(drivername="postgresql+asyncpg")
     settings = {"application_name": "paysaga", "timezone": "UTC"} | ({} if as_owner else {"role": APP_ROLE})
+    limits = {"timeout": 10, "command_timeout": None if as_owner else STATEMENT_SECONDS}
     engine = create_async_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=10,
-        connect_args={"server_settings": settings, "timeout": 10},
+        url, pool_size=pool_size, max_overflow=0, pool_timeout=10, connect_args={"server_settings": settings} | limits
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     return engine

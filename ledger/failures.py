@@ -10,8 +10,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from domain.errors import BooksError
 from ledger.contract import StoreUnavailableError
 
-# Class 08 is about connections, 53 about full disks and used-up slots, 57P about a server shut down under us.
-_UNAVAILABLE_STATES = ("08", "53", "57P")
+# Class 08 is about connections, 28 about logins, 3D about the database's name, 53 about full disks and used-up slots,
+# 57P about a server shut down under us: each passes, or a person mends it, and then the same call works.
+_UNAVAILABLE_STATES = ("08", "28", "3D", "53", "57P")
 
 # InternalClientError is what asyncpg makes of the server's farewell when it comes between two statements.
 DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)

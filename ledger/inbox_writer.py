@@ -19,7 +19,7 @@ from ledger.engine import connect
 from ledger.failures import DRIVER_ERRORS, as_store_error
 
 CHANNEL = "webhook_inbox"
-IRRELEVANT = "not relevant"
+IRRELEVANT = "not_relevant"
 _LARGEST_BATCH = 500
 _SECONDS_FOR_A_BATCH = 10
 

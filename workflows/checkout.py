@@ -1,24 +1,25 @@
 """A checkout's saga: open a payment, wait for the customer, take the money, or give everything back."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import RawValue
-from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
+from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from activities.contract import OnBooks
-from domain.booked import Booked
+from domain.booked import Booked, catch_up
 from domain.checkout import CheckoutStatus, Failure
 from domain.outcomes import Completed, Declined, Pending, RequiresAction, Unknown
-from domain.payment import Decline, PaymentSnapshot, PaymentStatus
+from domain.payment import Decline, PaymentSnapshot, PaymentStatus, RefundStatus
 from domain.saga import CheckoutCommand, EndReason, Fact, contradiction
 from domain.states import ENDED, CheckoutState
 from domain.timeline import EventType
+from workflows.aftermath import Aftermath
+from workflows.cases import Cases
+from workflows.commands import Commands
 from workflows.desk import Desk
 from workflows.journal import Journal, OvertakenError
-from workflows.mailbox import Decision, Mailbox
+from workflows.mailbox import Decision
 from workflows.shield import shielded
 from workflows.undo import Undo
 
@@ -33,17 +34,15 @@ class _NoSaleError(Exception):
 
 
 @workflow.defn(name="Checkout")
-class CheckoutWorkflow:
+class CheckoutWorkflow(Commands):
     """The only writer of one checkout's state, from its opening to its end."""
 
     @workflow.init
     def __init__(self, command: CheckoutCommand) -> None:
         start = OnBooks(CheckoutStatus(CheckoutState.PROCESSING), Booked(command.amount.currency), 1)
-        self._command = command
-        self._mailbox = Mailbox()
-        self._journal = Journal(command, start)
-        self._desk = Desk(self._journal, self._mailbox)
-        self._undoing = False
+        super().__init__(command, Journal(command, start))
+        self._cases = Cases(self._journal, self._mailbox)
+        self._desk = Desk(self._journal, self._mailbox, self._cases)
         self._paid_by = "api"
         self._declined_attempts: set[str | None] = set()
 
@@ -52,11 +51,14 @@ class CheckoutWorkflow:
         """The checkout's status when all is final. A cancelled workflow gives everything back first."""
         try:
             await self._sell_or_undo()
-        except OvertakenError:
-            workflow.logger.warning("the books have %s as ended: nothing is done again", command.checkout_id)
+        except OvertakenError as overtaken:
+            workflow.logger.warning("the books have %s as %s", command.checkout_id, overtaken)
+            if self._journal.state not in ENDED:
+                await self._undo(_NoSaleError(EndReason.LATE_MONEY, "operator"))
         finally:
             if workflow.in_workflow() and self._journal.written.state in ENDED:
                 await shielded(workflow.wait_condition(workflow.all_handlers_finished))
+        await shielded(Aftermath(self._journal, self._desk, self._cases, self._mailbox).run())
         return self._journal.status
 
     async def _sell_or_undo(self) -> None:
@@ -198,7 +200,7 @@ class CheckoutWorkflow:
             except TimeoutError:
                 failure = Failure("not_confirmed_in_time", "the shop did not confirm the order in time")
                 raise self._rejected(EndReason.NOT_CONFIRMED_IN_TIME, "timer", failure) from None
-            self._heed_facts()
+            await self._heed_facts()
         if self._mailbox.cancel_requested:
             raise _NoSaleError(EndReason.CANCELED_BY_SHOP, "api")
         if self._mailbox.decision is Decision.REJECT:
@@ -208,16 +210,21 @@ class CheckoutWorkflow:
     def _shop_answered(self) -> bool:
         return self._mailbox.decision is not None or self._mailbox.cancel_requested
 
-    def _heed_facts(self) -> None:
-        """While the shop thinks, somebody may have captured or released the hold at the gateway itself."""
+    async def _heed_facts(self) -> None:
+        """While the shop thinks, somebody may have captured, released or refunded at the gateway itself."""
         while self._mailbox.facts:
             fact = self._mailbox.facts.popleft()
-            if self._journal.state is not CheckoutState.AUTHORIZED:
-                continue
-            if fact.payment.status is PaymentStatus.CANCELED:
+            payment = await self._agreed(fact.payment)
+            held = self._journal.state is CheckoutState.AUTHORIZED
+            if held and payment.status is PaymentStatus.CANCELED:
                 raise _NoSaleError(EndReason.CANCELED_AT_GATEWAY, fact.cause)
-            if fact.payment.status is PaymentStatus.CAPTURED and not contradiction(self._command, fact.payment):
-                self._paid(fact.payment, fact.cause)
+            if held and payment.status is PaymentStatus.CAPTURED:
+                self._paid(payment, fact.cause)
+            elif catch_up(self._journal.booked, payment):
+                self._journal.enter(self._journal.state, fact.cause, name="found_at_gateway", payment=payment)
+            if payment.captured.minor and payment.refunded(RefundStatus.SUCCEEDED) == payment.captured:
+                raise _NoSaleError(EndReason.CANCELED_AT_GATEWAY, fact.cause)
+            await self._journal.write()
 
     def _rejected(self, reason: EndReason, cause: str, failure: Failure) -> _NoSaleError:
         self._journal.enter(
@@ -253,102 +260,22 @@ class CheckoutWorkflow:
             event=EventType.ORDER_CONFIRMED if confirmed else EventType.CHECKOUT_COMPLETED,
             waiting_for=None,
         )
-        await self._journal.write()
+        # From here on a cancel is too late: the sale is made.
+        await shielded(self._journal.write())
 
     async def _agreed(self, payment: PaymentSnapshot) -> PaymentSnapshot:
         """The payment, once it is what was asked for. Until then a person has to look."""
-        while (difference := contradiction(self._command, payment)) is not None:
-            await self._desk.review("contradiction", difference)
+        known = self._journal.status.payment_id
+        while (difference := contradiction(self._command, payment, known)) is not None:
+            await self._cases.review("contradiction", difference)
             payment = await self._desk.look_up() or payment
         return payment
 
     async def _undo(self, ending: _NoSaleError) -> None:
         self._undoing = True
         self._mailbox.facts.clear()
-        await shielded(Undo(self._journal, self._desk, ending.reason, ending.cause, ending.failure).run())
-
-    @workflow.update
-    async def open(self) -> str:
-        """Wait until the customer has a next step, or the checkout ended without one. Answers the state."""
-        await workflow.wait_condition(lambda: self._journal.written.state is not CheckoutState.PROCESSING)
-        return self._journal.written.state
-
-    @workflow.update
-    async def confirm(self) -> str:
-        """The shop keeps the order. Answers the state this led to."""
-        self._mailbox.decision = Decision.CONFIRM
-        return await self._left({CheckoutState.AUTHORIZED, CheckoutState.PAID})
-
-    @confirm.validator
-    def _may_confirm(self) -> None:
-        if self._mailbox.decision is not Decision.CONFIRM:
-            self._refuse_unless(self._awaits_shop(), "confirmed")
-
-    @workflow.update
-    async def reject(self, reason: str) -> str:
-        """The shop does not keep the order: the payment is undone. Answers the state this led to."""
-        if self._mailbox.decision is None:
-            self._mailbox.decision, self._mailbox.reject_reason = Decision.REJECT, reason
-        return await self._left({CheckoutState.AUTHORIZED, CheckoutState.PAID})
-
-    @reject.validator
-    def _may_reject(self, reason: str) -> None:
-        if self._mailbox.decision is not Decision.REJECT:
-            self._refuse_unless(self._awaits_shop(), "rejected")
-
-    @workflow.update
-    async def cancel(self) -> str:
-        """The shop gives the checkout up before it is paid. Answers the state this led to."""
-        self._mailbox.cancel_requested = True
-        return await self._left({CheckoutState.PROCESSING, CheckoutState.AWAITING_PAYMENT, CheckoutState.AUTHORIZED})
-
-    @cancel.validator
-    def _may_cancel(self) -> None:
-        if self._mailbox.cancel_requested:
-            return
-        unpaid = {CheckoutState.PROCESSING, CheckoutState.AWAITING_PAYMENT, CheckoutState.AUTHORIZED}
-        free = self._journal.state in unpaid and not self._undoing and self._mailbox.decision is None
-        self._refuse_unless(free, "canceled")
-
-    @workflow.signal(description="What the gateway was seen to say, brought by the dispatcher")
-    def gateway_fact(self, fact: Fact) -> None:
-        """Take a look-up that a webhook caused."""
-        self._mailbox.facts.append(fact)
-
-    @workflow.signal(description="An operator asks to try again now")
-    def retry_now(self) -> None:
-        """End a pause between tries, or a case."""
-        self._mailbox.retry_requested = True
-
-    @workflow.signal(dynamic=True)
-    def unknown_signal(self, name: str, arguments: Sequence[RawValue]) -> None:
-        """Keep a signal nobody knows; it would be dropped without a trace."""
-        workflow.logger.warning("unknown signal %s", name)
-        self._mailbox.put_stranger(name, arguments)
-
-    @workflow.query
-    def status(self) -> CheckoutStatus:
-        """Where the checkout stands on the books."""
-        return self._journal.written
-
-    @workflow.query
-    def unknown_signals(self) -> list[str]:
-        """The names of signals that nobody knew."""
-        return self._mailbox.strangers
-
-    def _awaits_shop(self) -> bool:
-        asked = self._command.confirm_within_seconds is not None and self._mailbox.decision is None
-        paid = self._journal.state in (CheckoutState.AUTHORIZED, CheckoutState.PAID)
-        return asked and paid and not self._undoing and not self._mailbox.cancel_requested
-
-    async def _left(self, states: set[CheckoutState]) -> str:
-        await workflow.wait_condition(lambda: self._journal.written.state not in states)
-        return self._journal.written.state
-
-    def _refuse_unless(self, allowed: bool, wish: str) -> None:
-        if not allowed:
-            message = f"a checkout that is {self._journal.state} cannot be {wish} now"
-            raise ApplicationError(message, type="NotAllowed", non_retryable=True)
+        undo = Undo(self._journal, self._desk, self._cases, ending.reason, ending.cause, ending.failure)
+        await shielded(undo.run())
 
 
 def _failure(decline: Decline) -> Failure:

@@ -9,17 +9,16 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 from activities.contract import Capture, Create, LookUp, Refund, Void
-from activities.failures import KEY_SPENT
+from activities.failures import KEY_SPENT, USELESS_KEY
 from activities.payments import PaymentActivities
-from domain.checkout import CaptureMode, CheckoutStatus, Failure
+from domain.checkout import CaptureMode
 from domain.money import Money
 from domain.outcomes import Answer
 from domain.payment import PaymentSnapshot
 from domain.saga import Fact
-from domain.states import CheckoutState
-from domain.timeline import EventType
 from gateways.contract import CapturePayment, CreatePayment, RefundPayment, Verb, VoidPayment
 from workflows import options
+from workflows.cases import Cases
 from workflows.journal import Journal
 from workflows.mailbox import Mailbox
 
@@ -27,8 +26,12 @@ A = TypeVar("A")
 C = TypeVar("C")
 
 
-class _KeySpentError(Exception):
-    """The gateway answers this key with the same failure for ever, and did nothing."""
+class _KeyUselessError(Exception):
+    """The current key will never bring an answer, and the gateway shows nothing done under it."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Desk:
@@ -38,16 +41,15 @@ class Desk:
     it. The number grows only when the gateway is known not to have done what the key before asked for.
     """
 
-    def __init__(self, journal: Journal, mailbox: Mailbox, refunds_failed: int = 0) -> None:
+    def __init__(self, journal: Journal, mailbox: Mailbox, cases: Cases, refunds_asked: int = 0) -> None:
         self._command = journal.command
         self._journal = journal
         self._mailbox = mailbox
-        self._numbers: Counter[Verb] = Counter({Verb.REFUND: refunds_failed})
+        self._cases = cases
+        # A later workflow takes up the last refund that was asked for: what became of it is looked at first.
+        self._numbers: Counter[Verb] = Counter({Verb.REFUND: max(0, refunds_asked - 1)})
         self._poll_pause = timedelta(seconds=journal.command.policy.poll_after_seconds)
         self._last_polled: PaymentSnapshot | None = None
-        self._before_stuck: CheckoutStatus | None = None
-        self._last_try = "timer"
-        self.compensating = False
 
     def key(self, verb: Verb) -> str:
         """The idempotency key that the verb's current attempt carries."""
@@ -121,51 +123,6 @@ class Desk:
         self._poll_pause = timedelta(seconds=self._command.policy.poll_after_seconds)
         return self._mailbox.facts.popleft()
 
-    async def review(
-        self,
-        reason: str,
-        message: str,
-        *,
-        payment: PaymentSnapshot | None = None,
-        event: EventType = EventType.CASE_OPENED,
-    ) -> str:
-        """Open a case, wait until a person asks to go on, close it. Answers the cause: `operator`."""
-        before = self._journal.status
-        self._journal.enter(
-            CheckoutState.NEEDS_REVIEW,
-            "api" if payment is None else "poll",
-            payment=payment,
-            event=event,
-            details={"reason": reason},
-            failure=Failure(reason, message),
-            stuck=True,
-            waiting_for=f"a person ({reason})",
-        )
-        cause = await self._pause(None)
-        self._journal.enter(
-            before.state,
-            cause,
-            name="review_closed",
-            event=EventType.CASE_CLOSED,
-            details={"reason": reason},
-            failure=before.failure,
-            stuck=False,
-            waiting_for=before.waiting_for,
-        )
-        return cause
-
-    async def _pause(self, pause: timedelta | None) -> str:
-        """Wait until a person asks for another try, or for `pause` (None: for as long as it takes). What ended it."""
-        await self._journal.write()
-        try:
-            await workflow.wait_condition(
-                lambda: self._mailbox.retry_requested, timeout=pause, timeout_summary="try again by itself"
-            )
-        except TimeoutError:
-            return "timer"
-        self._mailbox.retry_requested = False
-        return "operator"
-
     async def _poll(self, longest: timedelta) -> PaymentSnapshot | None:
         """Ask; the payment if it says something new. The pauses between polls grow."""
         payment = await self.look_up()
@@ -188,11 +145,19 @@ class Desk:
     async def _operation(
         self, verb: Verb, method: Callable[[PaymentActivities, C], Awaitable[Answer]], call: Callable[[str], C]
     ) -> Answer:
-        """A money operation under its current key; a key that the gateway has spoilt is replaced by the next."""
+        """A money operation under its current key; a key that can answer nothing any more is replaced by the next."""
+        pause: timedelta | None = None
         while True:
             try:
                 return await self._persist(verb, method, lambda: call(self.key(verb)))
-            except _KeySpentError:
+            except _KeyUselessError as error:
+                if error.reason != KEY_SPENT:
+                    await self._cases.review(_snake(error.reason), f"{self.key(verb)}: {error}")
+                elif pause:
+                    # One spoilt key is an accident; a row of them is a gateway in trouble, which is not to be hammered.
+                    self._cases.stuck(verb, error.reason)
+                    await self._cases.pause(pause)
+                pause = min(2 * pause, options.STUCK_PAUSE_AT_MOST) if pause else options.STUCK_PAUSE
                 self.next_attempt(verb)
 
     async def _persist(
@@ -200,7 +165,7 @@ class Desk:
     ) -> A:
         """Repeat the call until it has an answer, and say so where people look when that takes long."""
         await self._journal.write()
-        pause = options.STUCK_PAUSE
+        pause, cause = options.STUCK_PAUSE, "timer"
         while True:
             try:
                 answer = await workflow.execute_activity_method(
@@ -214,57 +179,23 @@ class Desk:
             except ActivityError as error:
                 if is_cancelled_exception(error):
                     raise
-                self._stuck(step, _reason(error))
-                self._last_try = await self._pause(pause)
+                reason = _reason(error)
+                if reason in USELESS_KEY:
+                    raise _KeyUselessError(reason, str(error.cause)) from error
+                self._cases.stuck(step, reason)
+                cause = await self._cases.pause(pause)
                 pause = min(2 * pause, options.STUCK_PAUSE_AT_MOST)
             else:
-                self._unstuck()
+                self._cases.unstuck(cause)
                 return answer
-
-    def _stuck(self, step: str, reason: str) -> None:
-        """The gateway gives no answer: a fact while going forward, a case for a person while giving back."""
-        if reason == KEY_SPENT:
-            raise _KeySpentError
-        if self._journal.status.stuck:
-            return
-        self._before_stuck = self._journal.status
-        waiting_for = f"the gateway to answer ({step}: {reason})"
-        if not self.compensating:
-            self._journal.enter(
-                self._journal.state,
-                "timer",
-                name="stuck",
-                details={"step": step, "reason": reason},
-                stuck=True,
-                waiting_for=waiting_for,
-            )
-            return
-        self._journal.enter(
-            CheckoutState.NEEDS_REVIEW,
-            "timer",
-            event=EventType.CASE_OPENED,
-            details={"step": step, "reason": reason},
-            failure=Failure("compensation_failing", f"{step} at the gateway fails: {reason}"),
-            stuck=True,
-            waiting_for=waiting_for,
-        )
-
-    def _unstuck(self) -> None:
-        before, self._before_stuck = self._before_stuck, None
-        if before is None:
-            return
-        self._journal.enter(
-            before.state,
-            self._last_try,
-            name="unstuck",
-            event=EventType.CASE_CLOSED if self.compensating else None,
-            failure=before.failure,
-            stuck=False,
-            waiting_for=before.waiting_for,
-        )
 
 
 def _reason(error: ActivityError) -> str:
     """The failure's type; its text may carry more than the books should keep."""
     cause = error.cause
     return cause.type or "Failure" if isinstance(cause, ApplicationError) else type(cause).__name__
+
+
+def _snake(name: str) -> str:
+    """`KeyExpired` as `key_expired`."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")

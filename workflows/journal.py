@@ -19,9 +19,11 @@ from domain.timeline import Entry, EventType, JsonScalar
 from workflows import options
 from workflows.search_attributes import PAYMENT_STATE, STUCK, WAITING_SINCE
 
+_OVERTAKING = ENDED | {CheckoutState.REFUNDING}
+
 
 class OvertakenError(Exception):
-    """The books say that the checkout has ended already: an operator reset a workflow that was over."""
+    """The books are further than the workflow knows: it was reset, or its worker died right after a write."""
 
 
 class Journal:
@@ -30,12 +32,12 @@ class Journal:
     `prefix` parts the entries of a later workflow on the same checkout from those of the first.
     """
 
-    def __init__(self, command: CheckoutCommand, on_books: OnBooks, prefix: str = "") -> None:
+    def __init__(self, command: CheckoutCommand, on_books: OnBooks) -> None:
         self.command = command
         self.status = on_books.status
         self.booked = on_books.booked
         self.written = on_books.status
-        self._prefix = prefix
+        self.prefix = ""
         self._names: Counter[str] = Counter()
         self._noted: list[Entry] = []
         self._waiting_since: datetime | None = None
@@ -83,10 +85,23 @@ class Journal:
         entries = tuple(self._noted)
         on_books = await self._record(entries)
         self._noted = self._noted[len(entries) :]
-        if on_books is not entries[-1].status.state and on_books in ENDED:
-            self.written = self.status = replace(self.status, state=on_books)
+        if on_books is not entries[-1].status.state and on_books in _OVERTAKING:
+            await self.read()
             raise OvertakenError(on_books)
         self._show()
+
+    async def read(self) -> OnBooks:
+        """Take over where the checkout stands on the books, forgetting what was noted."""
+        on_books = await workflow.execute_local_activity_method(
+            BookActivities.read_books,
+            self.command.checkout_id,
+            start_to_close_timeout=options.BOOKS_ATTEMPT,
+            retry_policy=options.BOOKS_RETRY,
+        )
+        self.status = self.written = on_books.status
+        self.booked = on_books.booked
+        self._noted = []
+        return on_books
 
     async def _record(self, entries: tuple[Entry, ...]) -> CheckoutState:
         try:
@@ -108,7 +123,7 @@ class Journal:
         """Unique within the checkout, and the same again when Temporal replays or resets the workflow."""
         self._names[name] += 1
         number = self._names[name]
-        return f"{self._prefix}{name}" if number == 1 else f"{self._prefix}{name}:{number}"
+        return f"{self.prefix}{name}" if number == 1 else f"{self.prefix}{name}:{number}"
 
     def _show(self) -> None:
         """Tell people where the checkout stands. Each change of search attributes costs one history event."""
@@ -147,5 +162,5 @@ class Journal:
         if status.waiting_for and self._waiting_since:
             lines += ["", f"**Waits for** {status.waiting_for}, since {self._waiting_since:%Y-%m-%d %H:%M:%S} UTC."]
         if status.stuck:
-            lines += ["", "**Stuck**: see the pending activity, then signal `retry_now` or cancel the workflow."]
+            lines += ["", "**Stuck**: `retry_now` (a signal) tries again at once; a cancel gives everything back."]
         return "\n".join(lines) + "\n"

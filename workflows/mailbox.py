@@ -1,7 +1,6 @@
 """What reaches a running workflow from outside, kept until the story asks for it."""
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -25,7 +24,3 @@ class Mailbox:
     cancel_requested: bool = False
     retry_requested: bool = False
     strangers: list[str] = field(default_factory=list)
-
-    def put_stranger(self, name: str, _arguments: Sequence[object]) -> None:
-        """Keep the name of a signal nobody knows; it would be dropped without a trace otherwise."""
-        self.strangers.append(name)

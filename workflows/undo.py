@@ -8,6 +8,7 @@ from domain.saga import EndReason
 from domain.states import CheckoutState
 from domain.timeline import EventType
 from gateways.contract import Verb
+from workflows.cases import Cases
 from workflows.desk import Desk
 from workflows.journal import Journal
 
@@ -22,6 +23,15 @@ _ENDS: dict[EndReason, tuple[CheckoutState, EventType]] = {
     EndReason.FAILED: (CheckoutState.CANCELED, EventType.PAYMENT_CANCELED),
 }
 
+_FAILURES = {
+    EndReason.CANCELED_AT_GATEWAY: Failure(
+        EndReason.CANCELED_AT_GATEWAY, "the payment was ended at the gateway"
+    ),
+    EndReason.CANCELED_BY_OPERATOR: Failure(EndReason.CANCELED_BY_OPERATOR, "an operator canceled the checkout"),
+    EndReason.FAILED: Failure(EndReason.FAILED, "the checkout could not go on"),
+    EndReason.LATE_MONEY: Failure(EndReason.LATE_MONEY, "the payment came after the checkout had ended"),
+}
+
 
 class Undo:
     """The saga's compensation: void what is held, refund what was captured, wait until both are final.
@@ -31,19 +41,26 @@ class Undo:
     """
 
     def __init__(
-        self, journal: Journal, desk: Desk, reason: EndReason, cause: str, failure: Failure | None = None
+        self,
+        journal: Journal,
+        desk: Desk,
+        cases: Cases,
+        reason: EndReason,
+        cause: str,
+        failure: Failure | None = None,
     ) -> None:
         self._journal = journal
         self._desk = desk
+        self._cases = cases
         self._reason = reason
         self._cause = cause
-        self._failure = failure or journal.status.failure
+        self._failure = failure or _FAILURES.get(reason)
         self._started_in = journal.state
         self._asked: set[str] = set()
-        desk.compensating = True
 
     async def run(self) -> None:
         """Go on until the gateway says that nothing is held and nothing is kept."""
+        self._cases.leave_all(self._cause)
         payment = await self._desk.look_up()
         while not self._is_over(payment):
             payment = await self._step(payment)
@@ -67,6 +84,7 @@ class Undo:
             payment=payment,
             event=EventType.REFUND_SUCCEEDED,
             details={"refunded": returned.minor, "currency": returned.currency},
+            stuck=False,
             waiting_for=None,
         )
         return True
@@ -79,19 +97,26 @@ class Undo:
             case PaymentStatus.PROCESSING:
                 return await self._wait()
             case None:
-                await self._desk.review("payment_unknown", "the gateway no longer shows the payment that was captured")
+                await self._cases.review("payment_unknown", "the gateway no longer shows the payment that was captured")
                 return await self._desk.look_up()
             case _ if payment:
                 return await self._void(payment)
         raise AssertionError(f"no step for {payment}")
 
     async def _void(self, payment: PaymentSnapshot) -> PaymentSnapshot | None:
+        if catch_up(self._journal.booked, payment):
+            # A hold that no webhook told of: it goes on the books before it is released.
+            self._journal.enter(self._journal.state, self._cause, name="found_held", payment=payment)
         match await self._desk.void(payment.payment_id):
-            case Completed(evidence=PaymentSnapshot() as after) | Pending(evidence=PaymentSnapshot() as after):
-                return after if after.status is not payment.status else await self._wait()
+            case Completed(evidence=PaymentSnapshot() as after):
+                return after
+            case Pending(evidence=PaymentSnapshot()):
+                # The stored answer would stay as it is for ever, so the next void is a new operation.
+                self._desk.next_attempt(Verb.VOID)
+                return await self._wait()
             case Declined(decline=decline):
                 message = f"the gateway will not void: {decline.gateway_code}"
-                self._cause = await self._desk.review("void_declined", message)
+                self._cause = await self._cases.review("void_declined", message)
                 self._desk.next_attempt(Verb.VOID)
         return await self._desk.look_up()
 
@@ -101,6 +126,9 @@ class Undo:
         if refund and refund.status is RefundStatus.FAILED:
             return await self._try_again("refund_failed", refund.failure_code or "unknown", payment)
         left = payment.captured - payment.refunded(RefundStatus.SUCCEEDED, RefundStatus.PENDING)
+        if left.minor and refund and refund.status is RefundStatus.SUCCEEDED:
+            # Ours went through and still something is left, because somebody else's refund came back.
+            self._desk.next_attempt(Verb.REFUND)
         if not left.minor or self._desk.key(Verb.REFUND) in self._asked:
             return await self._wait()
         answer = await self._desk.refund(payment.payment_id, left)
@@ -112,7 +140,7 @@ class Undo:
     async def _try_again(self, reason: str, code: str, payment: PaymentSnapshot | None) -> PaymentSnapshot | None:
         """A refund came to nothing: a person looks, then it is asked for anew, as a new operation."""
         message = f"the gateway did not give the money back: {code}"
-        self._cause = await self._desk.review(reason, message, payment=payment, event=EventType.REFUND_FAILED)
+        self._cause = await self._cases.review(reason, message, payment=payment, event=EventType.REFUND_FAILED)
         self._desk.next_attempt(Verb.REFUND)
         return await self._desk.look_up()
 
@@ -137,8 +165,9 @@ class Undo:
                 payment=payment,
                 event=EventType.REFUND_CREATED,
                 details={"reason": self._reason},
-                failure=self._failure,
+                failure=self._failure or self._journal.status.failure,
                 next_action=None,
+                stuck=False,
                 waiting_for="the refund to be final",
             )
         elif payment.refunded(RefundStatus.PENDING).minor and catch_up(self._journal.booked, payment):
@@ -147,13 +176,15 @@ class Undo:
     def _end(self, payment: PaymentSnapshot | None) -> None:
         """Nothing was kept: end where the reason says; late money that came to nothing ends where it was."""
         state, event = _ENDS.get(self._reason, (self._started_in, None))
+        late = self._reason is EndReason.LATE_MONEY
         self._journal.enter(
             state,
             self._cause,
             payment=payment,
             event=event,
             details={"reason": self._reason},
-            failure=self._failure,
+            failure=(None if late else self._failure) or self._journal.status.failure,
             next_action=None,
+            stuck=False,
             waiting_for=None,
         )

@@ -14,6 +14,7 @@ from domain.postings import TransactionKind, capture
 from domain.states import CheckoutState
 from domain.timeline import CHAIN_START, Entry
 from ledger.books import Books
+from ledger.operations import Operations
 from tests.ledger.samples import NOW, PRICE, checkout, created, note, opened, paid, refunding, whole_life
 
 
@@ -239,14 +240,15 @@ async def test_the_outbox_holds_one_event_per_telling_row(books: Books, owner: a
 
 
 async def test_unopened_checkouts_are_found(books: Books) -> None:
-    """Only checkouts still processing and older than asked, oldest first."""
-    old, young, done = checkout(), checkout(created_at=datetime.now(UTC)), checkout()
-    for made in (old, young, done):
+    """Only checkouts for which nothing was done and that are older than asked, oldest first."""
+    old, young, done, begun = checkout(), checkout(created_at=datetime.now(UTC)), checkout(), checkout()
+    for made in (old, young, done, begun):
         await books.create_checkout(made, created())
+    await Operations(books._engine).begin(f"{begun.id}:create:1", begun.id, "stripe", "create", {})
     await books.append(done.id, [opened(f"pi_{done.id}")])
     found = [record.checkout.id for record in await books.find_unopened(timedelta(minutes=1), 10_000)]
     assert old.id in found
-    assert not {young.id, done.id} & set(found)
+    assert not {young.id, done.id, begun.id} & set(found)
     assert len(await books.find_unopened(timedelta(minutes=1), 1)) == 1
 
 

@@ -4,11 +4,13 @@ import asyncio
 
 import asyncpg
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.books import Books
 from ledger.contract import StoreUnavailableError
 from ledger.engine import APP_ROLE, create_engine, dsn
+from ledger.failures import translated
 from ledger.keys import ApiKeys
 from ledger.verify import verify
 from tests.ledger.samples import checkout, created, opened, paid
@@ -98,3 +100,17 @@ def test_an_address_is_taken_in_every_spelling() -> None:
     assert dsn("postgres://me@db/books") == "postgresql://me@db/books"
     engine = create_engine("postgresql://me@/books?host=/run/my folder")
     assert (engine.url.drivername, engine.url.query["host"]) == ("postgresql+asyncpg", "/run/my folder")
+
+
+async def test_a_server_that_hangs_is_a_store_that_is_unavailable(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A statement without an answer ends in a named error, not in a caller that waits for ever."""
+    monkeypatch.setattr("ledger.engine.STATEMENT_SECONDS", 0.2)
+    engine = create_engine(database_url)
+    try:
+        with pytest.raises(StoreUnavailableError), translated():
+            async with engine.connect() as connection:
+                await connection.execute(text("SELECT pg_sleep(20)"))
+    finally:
+        await engine.dispose()

@@ -148,7 +148,7 @@ async def test_an_irrelevant_event_is_kept_and_done(inbox: Inbox) -> None:
     assert await inbox.store(event)
     row = await inbox.get("stripe", event.event_id)
     assert row is not None
-    assert (row["processed_at"] is not None, row["outcome"]) == (True, "not relevant")
+    assert (row["processed_at"] is not None, row["outcome"]) == (True, "not_relevant")
     assert await inbox.claim(10, MINUTE) == ()
 
 

@@ -29,6 +29,7 @@ from domain.timeline import Entry, EventType, TimelineRow
 from gateways.registry import build_gateways, close_all
 from ledger.books import Books
 from ledger.engine import create_engine
+from workflows.runner import CHECKED
 
 T = TypeVar("T")
 PATIENCE = 30.0
@@ -230,7 +231,7 @@ async def parts_of(settings: ApiSettings) -> AsyncIterator[worker.Parts]:
     engine = create_engine(settings.database.database_url)
     client = await connect_temporal(settings.temporal)
     try:
-        yield worker.Parts(client, engine, gateways, settings.temporal.task_queue, POLICY)
+        yield worker.Parts(client, engine, gateways, settings.temporal.task_queue, POLICY, CHECKED)
     finally:
         await close_all(gateways)
         await engine.dispose()

@@ -13,7 +13,7 @@ from temporalio.worker import Replayer
 
 from workflows.checkout import CheckoutWorkflow
 from workflows.late_payment import LatePaymentWorkflow
-from workflows.runner import RUNNER
+from workflows.runner import CHECKED
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 ENDINGS = {
@@ -43,7 +43,7 @@ async def test_a_saved_history_replays(path: Path) -> None:
     """Today's code makes the decisions that the history shows."""
     replayer = Replayer(
         workflows=[CheckoutWorkflow, LatePaymentWorkflow],
-        workflow_runner=RUNNER,
+        workflow_runner=CHECKED,
         data_converter=pydantic_data_converter,
     )
     await replayer.replay_workflow(WorkflowHistory.from_json(path.stem, path.read_text()))
@@ -55,7 +55,7 @@ async def test_a_changed_workflow_does_not_replay() -> None:
     text = path.read_text()
     changed = text.replace("capture_payment", "capture_twice")
     assert changed != text
-    replayer = Replayer(workflows=[CheckoutWorkflow], workflow_runner=RUNNER, data_converter=pydantic_data_converter)
+    replayer = Replayer(workflows=[CheckoutWorkflow], workflow_runner=CHECKED, data_converter=pydantic_data_converter)
     result = await replayer.replay_workflow(
         WorkflowHistory.from_json("changed", changed), raise_on_replay_failure=False
     )

@@ -1,0 +1,95 @@
+"""The figures as JSON and as a short table, with the targets."""
+
+import os
+import platform
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+
+def machine() -> dict[str, Any]:
+    """What it was measured on, and how busy that was."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "load_average_before": round(os.getloadavg()[0], 2),
+    }
+
+
+def targets(figures: dict[str, Any]) -> list[dict[str, Any]]:
+    """What was to be reached, and whether it was."""
+    checkouts, creates = figures["checkouts"], figures["creates"]
+    rows = [
+        ("whole path / skeleton", checkouts["ratio"], ">=", 0.5),
+        ("webhook ack / bare route", figures["webhooks"]["ratio"], ">=", 0.7),
+        ("history events", checkouts["history_events"], "<=", 27),
+        *((f"create / bare p50 at {at}", row["ratio_p50"], "<=", 3.0) for at, row in creates.items()),
+    ]
+    return [
+        {
+            "name": name,
+            "value": value,
+            "target": f"{sign} {wish}",
+            "met": value >= wish if sign == ">=" else value <= wish,
+        }
+        for name, value, sign, wish in rows
+    ]
+
+
+def table(figures: dict[str, Any]) -> str:
+    """The short table."""
+    return "\n".join([*_comparison(figures), "", *_cpu(figures["checkouts"]), "", *_memory(figures["memory"])])
+
+
+def _comparison(figures: dict[str, Any]) -> Iterable[str]:
+    checkouts, webhooks = figures["checkouts"], figures["webhooks"]
+    met = {row["name"]: f"{row['target']:<7} {'met' if row['met'] else 'MISSED'}" for row in figures["targets"]}
+    yield f"{'':<34}{'ours':>10}{'bare':>10}{'ratio':>8}   target"
+    yield _row(
+        f"checkouts/s, {checkouts['at_once']} at once",
+        checkouts["whole_per_second"],
+        checkouts["skeleton_per_second"],
+        checkouts["ratio"],
+        met["whole path / skeleton"],
+    )
+    for at, row in figures["creates"].items():
+        ours, bare = row["create_ms"], row["bare_ms"]
+        wish = met[f"create / bare p50 at {at}"]
+        yield _row(f"create p50 ms, {at} at once", ours["p50"], bare["p50"], row["ratio_p50"], wish)
+        yield _row(f"create p99 ms, {at} at once", ours["p99"], bare["p99"], row["ratio_p99"])
+    rates = webhooks["ack_per_second"], webhooks["bare_per_second"]
+    yield _row(f"webhooks/s, {webhooks['clients']} clients", *rates, webhooks["ratio"], met["webhook ack / bare route"])
+    ours, bare = webhooks["ack_p99_ms"], webhooks["bare_p99_ms"]
+    yield _row("webhook p99 ms", ours, bare, round(ours / bare, 2))
+    events = checkouts["history_events"], checkouts["skeleton_history_events"]
+    yield _row("history events", *events, round(events[0] / events[1], 2), met["history events"])
+
+
+def _row(name: str, ours: float, bare: float, ratio: float, target: str = "") -> str:
+    return f"{name:<34}{ours:>10g}{bare:>10g}{ratio:>8g}   {target}".rstrip()
+
+
+def _cpu(checkouts: dict[str, Any]) -> Iterable[str]:
+    for title, cpu in (("whole path", checkouts["whole_cpu_ms"]), ("skeleton", checkouts["skeleton_cpu_ms"])):
+        yield f"CPU ms/checkout, {title:<11} " + "  ".join(f"{name} {used:g}" for name, used in cpu.items())
+
+
+def _memory(memory: dict[str, Any]) -> Iterable[str]:
+    for name, size in memory["all_open_mb"].items():
+        each, idle, count = memory["kb_per_open_checkout"][name], memory["none_open_mb"][name], memory["open_checkouts"]
+        yield f"memory of {name:<7} {size:g} MB with {count} checkouts open, {idle:g} MB with none, {each:g} kB each"
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

@@ -1,0 +1,114 @@
+"""`python -m devstack.demo`: real checkouts through the whole system; the exit status is 0 when every promise held."""
+
+import argparse
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from devstack import postgres
+from devstack.demo import report
+from devstack.demo.board import Board
+from devstack.demo.show import Result, perform
+from devstack.errors import AlreadyRunningError, StackError
+from devstack.layout import ROOT, Layout
+from devstack.stack import running_stack
+
+_INTERRUPTED = 130
+_PLAIN_WIDTH = 132
+"""Columns where the output is no terminal and so has no width of its own."""
+SETTINGS: Mapping[str, str] = {
+    "POLL_AFTER_SECONDS": "2",
+    "POLL_AT_MOST_SECONDS": "4",
+    "STRIPE_TIMEOUT_SECONDS": "4",
+    # With a Temporal server that others use as well, their workers must not take the demo's work.
+    "TASK_QUEUE": "paysaga-demo",
+}
+"""The product's own settings, made short: nobody wants to wait a minute here for a lost webhook."""
+
+
+def main() -> int:
+    """Run the demo; 0 when every promise was kept, 1 when one was broken or the system could not be started."""
+    parser = argparse.ArgumentParser(prog="python -m devstack.demo", description=__doc__)
+    parser.add_argument(
+        "--data", type=Path, help="the demo's own data folder, by default .paysaga/demo in the checkout"
+    )
+    data = parser.parse_args().data
+    layout = Layout.at(data) if data else Layout().demo
+    console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
+    try:
+        return asyncio.run(_demo(console, layout))
+    except AlreadyRunningError:
+        console.print(
+            Text(f"\n  A demo runs already on {layout.data}. Wait for its end, or give another --data folder.")
+        )
+    except (StackError, postgres.PostgresError) as error:
+        console.print(Text(f"\n{error}"))
+    return 1
+
+
+async def _demo(console: Console, layout: Layout) -> int:
+    task, loop = asyncio.current_task(), asyncio.get_running_loop()
+    assert task is not None, "asyncio.run made one"
+    begun = time.monotonic()
+    with Board(console) as board:
+
+        def stop() -> None:
+            board.say("stopping …")
+            task.cancel()
+
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(name, stop)
+        board.say(f"The demo starts a system of its own, with its data in {_short(layout.data)}:")
+        try:
+            async with running_stack(layout.data, settings=SETTINGS, say=board.say) as stack:
+                board.say("")
+                result = await perform(stack, board)
+                board.close()
+                _tell(console, result, layout)
+        except asyncio.CancelledError:
+            board.say("stopped; everything that ran has ended")
+            return _INTERRUPTED
+    _verdict(console, result, layout, time.monotonic() - begun)
+    return 0 if result.good else 1
+
+
+def _tell(console: Console, result: Result, layout: Layout) -> None:
+    console.print()
+    console.print(report.table_of(result.outcomes, console.width))
+    if (case := result.showcase) is not None:
+        report.print_timeline(console, case.seen, case.told.scenario.title, case.rows)
+        if case.url is not None:
+            console.print(Text(f"  In the Temporal UI: {case.url}"), soft_wrap=True)
+            again = f'make up ARGS="--data {_short(layout.data)}"'
+            console.print(Text(f"  (the demo stops its system at the end; {again} starts it again on the same data)"))
+    report.print_agreement(console, result.agreement, result.verification)
+
+
+def _verdict(console: Console, result: Result, layout: Layout, seconds: float) -> None:
+    console.print()
+    if result.good:
+        count = len(result.outcomes)
+        console.print(
+            Text(f"  All {count} promises were kept ({seconds:.0f} s, start and stop included).", "bold green")
+        )
+        return
+    report.print_broken(console, result.outcomes)
+    if result.agreement.disagreements or result.verification.breach is not None:
+        console.print(Text("  BROKEN  the books do not agree, see above", "bold red"))
+    told = f"  NOT every promise was kept ({seconds:.0f} s). The parts' logs are in {_short(layout.data / 'logs')}."
+    console.print(Text(told, "bold red"))
+
+
+def _short(path: Path) -> str:
+    """As a person in the checkout would type it."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

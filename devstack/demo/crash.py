@@ -1,0 +1,169 @@
+"""The worker is killed (SIGKILL) while checkouts are under way, and another one takes over."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+
+import httpx
+
+from devstack.demo.people import Json, StoryError, accepted
+from devstack.demo.promise import CAPTURED, COMPLETED, REFUNDED
+from devstack.demo.scenarios import CONFIRM, HOLD
+from devstack.demo.stage import Scenario, Stage, eventually
+from devstack.stack import Stack
+
+_WORKING_SECONDS = 2
+"""How long the gateway works on the call whose worker dies meanwhile."""
+_ANSWER_PENDING = "done at the gateway; Temporal gives the dead worker 30 s to say so"
+
+
+class Point(StrEnum):
+    """Where a scenario stands in the crash."""
+
+    PLACED = "placed"
+    EXPOSED = "exposed"
+    """Where the crash shall meet it: with a call at the gateway, or just waiting."""
+    DONE = "done"
+    """It has done what it does while no worker runs."""
+
+
+class Crash:
+    """The moment of the crash, awaited by all who take part."""
+
+    def __init__(self, parts: int) -> None:
+        self.parts = parts
+        self._killed, self._back = asyncio.Event(), asyncio.Event()
+        self._reached: Counter[Point] = Counter()
+        self._moved = asyncio.Condition()
+
+    async def direct(self, stack: Stack, say: Callable[[str], None]) -> None:
+        """Kill the only worker when all are exposed, start another when all have used its absence."""
+        await self.all_at(Point.EXPOSED)
+        name = stack.kill_worker()
+        say(f"{name} killed (SIGKILL) with {self.parts} checkouts under way; no worker runs now")
+        self._killed.set()
+        await self.all_at(Point.DONE)
+        await stack.start_worker()
+        self._back.set()
+
+    async def reach(self, *points: Point, how_many: int = 1) -> None:
+        """Report to stand there."""
+        async with self._moved:
+            self._reached.update(dict.fromkeys(points, how_many))
+            self._moved.notify_all()
+
+    async def all_at(self, point: Point) -> None:
+        """Wait until all who take part have reached it."""
+        async with self._moved:
+            await self._moved.wait_for(lambda: self._reached[point] >= self.parts)
+
+    async def happen(self) -> None:
+        """Be met by the crash; return when there is no worker any more."""
+        await self.reach(Point.EXPOSED)
+        await self._killed.wait()
+
+    async def over(self) -> None:
+        """Report done, and wait for the new worker."""
+        await self.reach(Point.DONE)
+        await self._back.wait()
+
+    async def give_up(self) -> None:
+        """A scenario failed: the others must not wait for it."""
+        await self.reach(*Point, how_many=self.parts)
+
+
+def scenarios(crash: Crash) -> tuple[Scenario, ...]:
+    """The scenarios that the crash meets, each at another place."""
+
+    def taking_part(act: Callable[[Stage, Crash], Awaitable[None]]) -> Callable[[Stage], Awaitable[None]]:
+        async def play(stage: Stage) -> None:
+            try:
+                await act(stage, crash)
+            except BaseException:
+                await crash.give_up()
+                raise
+
+        return play
+
+    return (
+        Scenario("worker killed during the capture", CAPTURED, taking_part(_during_capture), 25_000, "EUR"),
+        Scenario("worker killed during the refund", REFUNDED, taking_part(_during_refund), 25_000, "EUR"),
+        Scenario("paid while no worker ran", COMPLETED, taking_part(_paid_meanwhile)),
+        Scenario("confirmed while no worker ran", COMPLETED, taking_part(_confirmed_meanwhile)),
+        Scenario("opened while no worker ran", COMPLETED, taking_part(_opened_meanwhile)),
+    )
+
+
+PARTS = 5
+
+
+async def _during_capture(stage: Stage, crash: Crash) -> None:
+    await stage.open(**HOLD)
+    await stage.pay()
+    await stage.until("authorized")
+    await _mid_call(stage, crash, "payment_intents.capture", "confirm", None)
+
+
+async def _during_refund(stage: Stage, crash: Crash) -> None:
+    await stage.open(**CONFIRM)
+    await stage.pay()
+    await stage.until("paid")
+    await _mid_call(stage, crash, "refunds.create", "reject", {"reason": "out of stock"})
+
+
+async def _mid_call(stage: Stage, crash: Crash, operation: str, command: str, body: Json | None) -> None:
+    """The worker dies while the gateway works on its call, which the gateway then carries out for nobody."""
+
+    async def movements() -> int:
+        return len(await stage.gateway.rows("/books", checkout_id=stage.checkout_id))
+
+    before = await movements()
+    fault = await stage.fault(operation, "slow", seconds=_WORKING_SECONDS)
+    await crash.reach(Point.PLACED)
+    await crash.all_at(Point.PLACED)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(stage.tell(command, body))
+        await eventually(lambda: stage.gateway.fired(fault), bool, "the gateway to work on the call")
+        await crash.happen()
+        if await movements() > before:
+            raise StoryError("the gateway was done before the worker died")
+    await eventually(movements, lambda seen: seen > before, "the gateway to finish the call")
+    stage.say(_ANSWER_PENDING)
+    await crash.over()
+
+
+async def _paid_meanwhile(stage: Stage, crash: Crash) -> None:
+    await stage.open()
+    await _wait_for_it(crash)
+    await stage.pay()
+    await crash.over()
+
+
+async def _confirmed_meanwhile(stage: Stage, crash: Crash) -> None:
+    await stage.open(**CONFIRM)
+    await stage.pay()
+    await stage.until("paid")
+    await _wait_for_it(crash)
+    if await stage.tell("confirm") != httpx.codes.ACCEPTED:
+        raise StoryError("confirmed while no worker ran")
+    await crash.over()
+
+
+async def _opened_meanwhile(stage: Stage, crash: Crash) -> None:
+    await _wait_for_it(crash)
+    stage.say("the shop opens a checkout")
+    answer = await stage.shop.post("/checkouts", stage.order())
+    checkout = accepted(answer, 202)
+    if checkout["state"] != "processing":
+        raise StoryError(f"opened as {checkout['state']} while no worker ran")
+    stage.checkout_id = str(checkout["id"])
+    await crash.over()
+    await stage.opened(checkout)
+    await stage.pay()
+
+
+async def _wait_for_it(crash: Crash) -> None:
+    """Be there, with nothing under way."""
+    await crash.reach(Point.PLACED)
+    await crash.happen()

@@ -1,0 +1,88 @@
+"""The shop, which calls our API, and the gateway's side: customers at its pages, and a hand that makes it stumble."""
+
+from typing import Any
+
+import httpx
+
+from devstack.settings import SANDBOX_KEY
+
+Json = dict[str, Any]
+
+
+class StoryError(Exception):
+    """A step of a scenario did not go as promised; the message says what was seen instead."""
+
+
+class Shop:
+    """Calls the API with an API key, as a shop's server does."""
+
+    def __init__(self, url: str, api_key: str) -> None:
+        headers = {"Authorization": f"Bearer {api_key}"}
+        self._client = httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=15)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def post(self, path: str, body: Json | None = None) -> httpx.Response:
+        """Any POST below /v1; the caller judges the answer."""
+        return await self._client.post(f"/v1{path}", json=body)
+
+    async def checkout(self, checkout_id: str) -> Json:
+        """The checkout as it stands now."""
+        return await self._get(f"/checkouts/{checkout_id}")
+
+    async def timeline(self, checkout_id: str) -> list[Json]:
+        """What happened to it."""
+        return list((await self._get(f"/checkouts/{checkout_id}/timeline"))["data"])
+
+    async def postings(self, checkout_id: str) -> list[Json]:
+        """The money that moved, in double entry."""
+        return list((await self._get(f"/checkouts/{checkout_id}/postings"))["data"])
+
+    async def _get(self, path: str) -> Json:
+        answer = await self._client.get(f"/v1{path}")
+        return accepted(answer, 200)
+
+
+class GatewaySide:
+    """The sandbox as customers, its operators and its own API see it."""
+
+    def __init__(self, url: str) -> None:
+        self._client = httpx.AsyncClient(base_url=url, trust_env=False, timeout=15)
+        self._key = {"Authorization": f"Bearer {SANDBOX_KEY}"}
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+
+    async def visit(self, page: str, form: dict[str, str]) -> httpx.Response:
+        """Send a page's form, as a browser does."""
+        return await self._client.post(page, data=form)
+
+    async def control(self, path: str, body: Json | None = None) -> Json:
+        """What only an operator of the sandbox can do."""
+        return accepted(await self._client.post(f"/sandbox{path}", json=body or {}), 200, 201)
+
+    async def fired(self, fault_id: str) -> int:
+        """How often a fault has struck."""
+        faults = accepted(await self._client.get("/sandbox/faults"), 200)["data"]
+        return next(int(fault["fired"]) for fault in faults if fault["id"] == fault_id)
+
+    async def rows(self, path: str, **query: str) -> list[Json]:
+        """A list of the sandbox: its books or its deliveries."""
+        return list(accepted(await self._client.get(f"/sandbox{path}", params=query), 200)["data"])
+
+    async def objects(self, path: str, **query: str) -> list[Json]:
+        """A list of the gateway's own API, the first hundred of it."""
+        answer = await self._client.get(f"/v1{path}", params={**query, "limit": "100"}, headers=self._key)
+        return list(accepted(answer, 200)["data"])
+
+
+def accepted(answer: httpx.Response, *statuses: int) -> Json:
+    """The answer's body. Raises StoryError for any other status."""
+    if answer.status_code not in statuses:
+        raise StoryError(f"{answer.request.method} {answer.request.url.path} answered {answer.status_code}")
+    body = answer.json()
+    assert isinstance(body, dict), "every answer here is an object"
+    return body
