@@ -17,8 +17,8 @@ $(READY): requirements-dev.lock devstack/setup.sh
 demo: $(READY) ## run real checkouts through the whole system and check every promise
 	@$(PYTHON) -m devstack.demo $(ARGS)
 
-test: $(READY) ## run the tests; ARGS="tests/api -k refund" goes to pytest
-	@$(PYTHON) -m pytest $(ARGS)
+test: $(READY) ## run the tests on all cores; ARGS="tests/api -k refund" goes to pytest instead
+	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 3)
 
 up: $(READY) ## run the whole system until Ctrl-C; ARGS="--workers 2"
 	@$(PYTHON) -m devstack up $(ARGS)

@@ -24,9 +24,7 @@ _ENDS: dict[EndReason, tuple[CheckoutState, EventType]] = {
 }
 
 _FAILURES = {
-    EndReason.CANCELED_AT_GATEWAY: Failure(
-        EndReason.CANCELED_AT_GATEWAY, "the payment was ended at the gateway"
-    ),
+    EndReason.CANCELED_AT_GATEWAY: Failure(EndReason.CANCELED_AT_GATEWAY, "the payment was ended at the gateway"),
     EndReason.CANCELED_BY_OPERATOR: Failure(EndReason.CANCELED_BY_OPERATOR, "an operator canceled the checkout"),
     EndReason.FAILED: Failure(EndReason.FAILED, "the checkout could not go on"),
     EndReason.LATE_MONEY: Failure(EndReason.LATE_MONEY, "the payment came after the checkout had ended"),

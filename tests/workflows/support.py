@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+from sqlalchemy import text
 from temporalio.client import WorkflowHandle
 
 import worker
@@ -145,6 +146,17 @@ class Shop:
     async def causes(self, checkout: Checkout) -> dict[str, str]:
         """For each row's key, what caused it."""
         return {row.key: row.cause for row in await self.timeline(checkout)}
+
+    async def all_dispatched(self, payment_id: str | None) -> None:
+        """Every event that was stored about this payment has found its outcome; later ones are waited for a moment."""
+        query = text("SELECT count(*) FROM webhook_inbox WHERE payment_id = :id AND processed_at IS NULL")
+
+        async def left() -> int:
+            async with self.parts.engine.connect() as connection:
+                return int((await connection.execute(query, {"id": payment_id})).scalar_one())
+
+        await asyncio.sleep(1)
+        await eventually(left, lambda count: count == 0)
 
     def handle(self, checkout: Checkout) -> WorkflowHandle[Any, Any]:
         """The checkout's workflow."""

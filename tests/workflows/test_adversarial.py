@@ -62,18 +62,6 @@ async def books_blocked(shop: Shop, checkout: Checkout) -> AsyncIterator[None]:
         yield
 
 
-async def all_dispatched(shop: Shop, payment_id: str | None) -> None:
-    """Every event stored about this payment has found its outcome."""
-    query = text("SELECT count(*) FROM webhook_inbox WHERE payment_id = :id AND processed_at IS NULL")
-
-    async def left() -> int:
-        async with shop.parts.engine.connect() as connection:
-            return int((await connection.execute(query, {"id": payment_id})).scalar_one())
-
-    await asyncio.sleep(1)
-    await eventually(left, lambda count: count == 0)
-
-
 async def known(shop: Shop, workflow_id: str, run_id: str | None = None) -> bool:
     """Whether Temporal has such a run, open or closed."""
     try:
@@ -140,7 +128,7 @@ async def test_late_money_under_review_is_not_a_sale_after_retention(shop: Shop)
     await forget(shop, checkout.workflow_id)
     await shop.sandbox.post(f"/v1/refunds/{refund_id}/cancel", headers=AT_GATEWAY)
     status = await shop.until(checkout, "needs_review", "completed", patience=40)
-    await all_dispatched(shop, status.payment_id)
+    await shop.all_dispatched(status.payment_id)
     status = await shop.status(checkout)
     again = await known(shop, checkout.workflow_id)
     assert (status.state, again) == ("needs_review", False), [(r.key, r.state) for r in await shop.timeline(checkout)]
@@ -152,7 +140,7 @@ async def test_a_refund_at_the_gateway_while_the_shop_thinks_is_booked(shop: Sho
     await shop.pay(checkout)
     status = await shop.until(checkout, "paid")
     await refund_at_gateway(shop, status.payment_id, 4200)
-    await all_dispatched(shop, status.payment_id)
+    await shop.all_dispatched(status.payment_id)
     status = await shop.until(checkout, "completed", "refunded")
     assert (status.state, status.refunded_minor) == ("refunded", 4200)
 
@@ -165,7 +153,7 @@ async def test_a_fact_that_comes_while_the_saga_closes_is_not_lost(shop: Shop) -
         await shop.pay(checkout)
         await asyncio.sleep(1.5)
         await refund_at_gateway(shop, status.payment_id, 1000)
-        await all_dispatched(shop, status.payment_id)
+        await shop.all_dispatched(status.payment_id)
     await shop.until(checkout, "completed")
     status = await eventually(lambda: shop.status(checkout), lambda s: s.refunded_minor == 1000, 15)
     assert status.refunded_minor == 1000
@@ -177,12 +165,12 @@ async def test_a_fact_that_comes_while_the_late_path_closes_is_not_lost(shop: Sh
     await shop.pay(checkout)
     status = await shop.until(checkout, "completed")
     await shop.handle(checkout).result()
-    await all_dispatched(shop, status.payment_id)
+    await shop.all_dispatched(status.payment_id)
     async with books_blocked(shop, checkout):
         await refund_at_gateway(shop, status.payment_id, 1000)
         await asyncio.sleep(2)
         await refund_at_gateway(shop, status.payment_id, 500)
-        await all_dispatched(shop, status.payment_id)
+        await shop.all_dispatched(status.payment_id)
     status = await eventually(lambda: shop.status(checkout), lambda s: s.refunded_minor == 1500, 15)
     assert status.refunded_minor == 1500
 

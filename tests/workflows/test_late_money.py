@@ -42,7 +42,7 @@ async def test_the_same_late_event_a_hundred_times_refunds_once(shop: Shop) -> N
     for _ in range(20):
         await shop.sandbox.post(f"/sandbox/payments/{status.payment_id}/resend")
     await shop.until(checkout, "refunded")
-    await eventually(Inbox(shop.parts.engine).unprocessed, lambda left: left == 0)
+    await shop.all_dispatched(status.payment_id)
     assert await shop.moved(checkout) == {"charge": [4200], "refund": [4200]}
 
 
