@@ -4,6 +4,7 @@ from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 STRIPE_URL = "https://api.stripe.com"
@@ -22,8 +23,15 @@ class _FromEnvironment(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            lines = [f"  {'.'.join(map(str, e['loc'])).upper() or 'settings'}: {e['msg']}" for e in error.errors()]
+            lines = [f"  {_complaint(e)}" for e in error.errors(include_url=False, include_input=False)]
             raise SettingsError("the environment is not fit to start with:\n" + "\n".join(lines)) from None
+
+
+def _complaint(error: ErrorDetails) -> str:
+    """One line a person can act on. A rule over several variables names them in its own text."""
+    variable = ".".join(map(str, error["loc"])).upper()
+    text = error["msg"].removeprefix("Value error, ")
+    return f"{variable}: {text}" if variable else text
 
 
 class DatabaseSettings(_FromEnvironment):

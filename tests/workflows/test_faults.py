@@ -1,5 +1,6 @@
 """What a gateway, a network or a process can do to a saga, and what must be left true: charged once, or given back."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -191,3 +192,12 @@ async def test_a_time_out_after_the_capture_takes_the_money_once(shop: Shop) -> 
     await shop.sagas().confirm(checkout, 1)
     await shop.until(checkout, "completed", patience=60)
     assert await shop.moved(checkout) == {"authorization": [4200], "capture": [4200]}
+
+
+async def test_a_checkout_that_nobody_started_is_started(shop: Shop) -> None:
+    """The API died between the record and the start: the dispatcher finds the checkout and starts its saga."""
+    checkout = await shop.record(created_at=datetime.now(UTC) - timedelta(minutes=1))
+    await shop.until(checkout, "awaiting_payment")
+    await shop.pay(checkout)
+    await shop.until(checkout, "completed")
+    assert await shop.taken(checkout) == 1

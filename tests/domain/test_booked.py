@@ -1,0 +1,88 @@
+"""Bringing the books up to what a gateway says: exact, balanced, and nothing a second time."""
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from domain.booked import Booked, booked, catch_up
+from domain.money import Money
+from domain.payment import PaymentSnapshot, PaymentStatus, RefundSnapshot, RefundStatus
+from domain.postings import Transaction
+
+AMOUNT = Money(4200, "USD")
+
+
+def payment(status: PaymentStatus, *refunds: RefundSnapshot) -> PaymentSnapshot:
+    """A payment of 42 dollars in this status."""
+    captured = AMOUNT if status is PaymentStatus.CAPTURED else AMOUNT.zero()
+    return PaymentSnapshot("gate", "pay_1", "chk_1", status, AMOUNT, captured, live=False, refunds=refunds)
+
+
+def balances(transactions: Sequence[Transaction]) -> dict[str, int]:
+    """What the transactions left on each account, empty accounts left out."""
+    totals: dict[str, int] = {}
+    for posting in (posting for transaction in transactions for posting in transaction.postings):
+        totals[posting.account] = totals.get(posting.account, 0) + posting.amount_minor
+    return {account: total for account, total in totals.items() if total}
+
+
+@st.composite
+def lives(draw: st.DrawFn) -> list[PaymentSnapshot]:
+    """What a gateway may be seen to say of one payment, in order: any look may be missed or come twice."""
+    ends = draw(st.sampled_from([PaymentStatus.CAPTURED, PaymentStatus.CANCELED]))
+    hold = [PaymentStatus.AUTHORIZED] if draw(st.booleans()) else []
+    looks = [payment(status) for status in [PaymentStatus.AWAITING_CUSTOMER, *hold, ends]]
+    if ends is PaymentStatus.CAPTURED:
+        parts = draw(st.lists(st.integers(1, 1400), max_size=3))
+        fates = [draw(st.sampled_from(list(RefundStatus))) for _ in parts]
+        begun = [RefundSnapshot(f"re_{i}", Money(part, "USD"), RefundStatus.PENDING) for i, part in enumerate(parts)]
+        done = [RefundSnapshot(r.refund_id, r.amount, fate) for r, fate in zip(begun, fates, strict=True)]
+        looks += [payment(ends, *refunds) for refunds in accumulate(([r] for r in begun), initial=[])]
+        looks += [payment(ends, *done)]
+    seen = [look for look in looks[:-1] for _ in range(draw(st.integers(0, 2)))]
+    return [*seen, looks[-1]]
+
+
+@given(lives())
+def test_the_books_end_where_the_gateway_is(looks: list[PaymentSnapshot]) -> None:
+    """Whichever looks were missed or doubled, the books say in the end what the last look says."""
+    on_books, written = Booked("USD"), list[Transaction]()
+    for look in looks:
+        for transaction in catch_up(on_books, look):
+            on_books = on_books.after(transaction)
+            written.append(transaction)
+    last = looks[-1]
+    assert on_books.captured_minor == last.captured.minor
+    assert on_books.refunded_minor == last.refunded(RefundStatus.SUCCEEDED).minor
+    assert on_books.held_minor == 0
+    assert catch_up(on_books, last) == ()
+    assert booked("USD", written) == on_books
+    left = balances(written)
+    assert left.get("gate:balance", 0) == on_books.captured_minor - on_books.refunded_minor
+    assert left.get("gate:holds", 0) == 0
+
+
+@given(lives())
+def test_an_old_look_moves_nothing_once_money_was_taken(looks: list[PaymentSnapshot]) -> None:
+    """A look from before the capture, coming after it, neither holds nor releases anything."""
+    on_books = Booked("USD")
+    for look in looks:
+        for transaction in catch_up(on_books, look):
+            on_books = on_books.after(transaction)
+    assume(on_books.captured_minor)
+    for look in looks:
+        if look.status is not PaymentStatus.CAPTURED:
+            assert catch_up(on_books, look) == ()
+
+
+def test_a_refund_that_fails_after_it_had_settled_is_taken_back() -> None:
+    """Settled, then failed: the correction is a new transaction, and the money counts as ours again."""
+    done = payment(PaymentStatus.CAPTURED, RefundSnapshot("re_1", AMOUNT, RefundStatus.SUCCEEDED))
+    written = list(catch_up(Booked("USD"), done))
+    assert balances(written) == {}
+    failed = payment(PaymentStatus.CAPTURED, RefundSnapshot("re_1", AMOUNT, RefundStatus.FAILED))
+    written += catch_up(booked("USD", written), failed)
+    assert booked("USD", written).refunded_minor == 0
+    assert balances(written) == {"gate:balance": 4200, "gate:sales": -4200}
