@@ -98,6 +98,9 @@ class StripeSettings(_FromEnvironment):
             raise ValueError("STRIPE_WEBHOOK_SECRET (or STRIPE_WEBHOOK_SECRETS) is missing: webhooks could be forged")
         if any(not secret.startswith("whsec_") for secret in self.webhook_secrets):
             raise ValueError("STRIPE_WEBHOOK_SECRET must start with whsec_")
+        # The prefix alone is no secret: everybody could sign with it.
+        if any(secret.strip() == "whsec_" for secret in self.webhook_secrets):
+            raise ValueError("STRIPE_WEBHOOK_SECRET has nothing after whsec_")
         if self.live and not self.stripe_api_base.startswith("https://"):
             raise ValueError("STRIPE_API_BASE must be https:// with a live key")
         if not self.stripe_api_base.startswith(("https://", "http://")):

@@ -22,7 +22,7 @@ PaysagaError
 
 
 class PaysagaError(Exception):
-    """The root of all errors that the product raises on purpose."""
+    """The root of the domain's errors."""
 
 
 class InvalidMoneyError(PaysagaError):

@@ -9,7 +9,7 @@ from domain.errors import CurrencyMismatchError, InvalidMoneyError
 LARGEST_MINOR = 2**53 - 1
 
 
-@dataclass(frozen=True, order=False)
+@dataclass(frozen=True)
 class Money:
     """`minor` counts the currency's ISO 4217 minor units (4200 USD is 42 dollars, 4200 JPY is 4200 yen).
 

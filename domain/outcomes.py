@@ -1,4 +1,4 @@
-"""The five answers a gateway call can have. Unknown is an answer too: it never decays into a failure."""
+"""The answers a gateway call can have. Ignorance is none of them: it is an OutcomeUnknownError, never a failure."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -43,12 +43,4 @@ class Declined:
     kind: Literal["declined"] = "declined"
 
 
-@dataclass(frozen=True)
-class Unknown:
-    """The call went out and no trustworthy answer came back."""
-
-    reason: str
-    kind: Literal["unknown"] = "unknown"
-
-
-Answer = Completed | Pending | RequiresAction | Declined | Unknown
+Answer = Completed | Pending | RequiresAction | Declined

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from domain.checkout import CheckoutStatus
+from domain.checkout import Checkout, CheckoutStatus
 from domain.postings import Transaction
 from domain.states import CheckoutState
 
@@ -69,6 +69,16 @@ class TimelineRow:
     details: dict[str, JsonScalar]
     previous_hash: str
     hash: str
+
+
+def terms_of(checkout: Checkout) -> dict[str, JsonScalar]:
+    """The details of a checkout's first row: what the shop asked for, in minor units of the currency."""
+    return {
+        "amount": checkout.amount.minor,
+        "currency": checkout.amount.currency,
+        "gateway": checkout.gateway,
+        "capture": str(checkout.capture),
+    }
 
 
 def row_hash(

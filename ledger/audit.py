@@ -13,6 +13,9 @@ from domain.states import CheckoutState, check_transition
 from domain.timeline import CHAIN_START, row_hash
 from ledger.contract import Breach
 
+_TERMS = {"amount": "amount_minor", "currency": "currency", "gateway": "gateway", "capture": "capture"}
+"""Details of a first row → the checkout's columns they must be equal to."""
+
 Posted = tuple[str, str, int]
 """Account, currency, amount."""
 
@@ -56,10 +59,21 @@ def _breaches(chapter: Chapter) -> Iterator[Breach]:
         for reason in _faults(row, expected, state, previous_hash, here, chapter.checkout.currency):
             yield Breach(id_, row.sequence, reason)
         state, previous_hash = CheckoutState(row.state), row.hash
+    for reason in _term_faults(chapter):
+        yield Breach(id_, chapter.rows[0].sequence, reason)
     for sequence in sorted(moved_at):
         yield Breach(id_, sequence, "money moved in a row that is not there")
     for reason in _status_faults(chapter):
         yield Breach(id_, chapter.rows[-1].sequence if chapter.rows else None, reason)
+
+
+def _term_faults(chapter: Chapter) -> Iterator[str]:
+    """The checkout itself is in no hash; its first row, which is, says what was asked for. Older ones say nothing."""
+    asked = chapter.rows[0].details if chapter.rows else {}
+    for name, column in _TERMS.items():
+        stands = getattr(chapter.checkout, column)
+        if asked.get(name, stands) != stands:
+            yield f"the checkout's {name} is {stands}, its first row says {asked[name]}"
 
 
 def _faults(

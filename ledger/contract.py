@@ -6,7 +6,6 @@ from enum import StrEnum
 
 from domain.checkout import CheckoutRecord
 from domain.states import CheckoutState
-from domain.timeline import TimelineRow
 
 
 class OperationState(StrEnum):
@@ -147,22 +146,3 @@ class Verification:
     rows: int
     transactions: int
     breach: Breach | None
-
-
-__all__ = [
-    "ApiKey",
-    "Breach",
-    "CheckoutFilter",
-    "Delivery",
-    "InboxItem",
-    "KeyInUseError",
-    "KeyReusedError",
-    "Operation",
-    "OperationState",
-    "Page",
-    "PostingRow",
-    "StoreUnavailableError",
-    "StoredAnswer",
-    "TimelineRow",
-    "Verification",
-]

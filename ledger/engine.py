@@ -9,10 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 APP_ROLE = "paysaga_app"
 """What api and worker run as: it may do what the stores do and nothing else, whoever the login is."""
-
-
 STATEMENT_SECONDS = 10
 """A statement that takes longer means a server that hangs; each of ours takes milliseconds."""
+_AS_OURS = {"application_name": "paysaga", "timezone": "UTC"}
 
 
 def create_engine(database_url: str, pool_size: int = 10, *, as_owner: bool = False) -> AsyncEngine:
@@ -21,10 +20,16 @@ def create_engine(database_url: str, pool_size: int = 10, *, as_owner: bool = Fa
     A connection that the server closed while it was idle is replaced before use.
     """
     url = make_url(database_url).set(drivername="postgresql+asyncpg")
-    settings = {"application_name": "paysaga", "timezone": "UTC"} | ({} if as_owner else {"role": APP_ROLE})
+    settings = _AS_OURS | ({} if as_owner else {"role": APP_ROLE})
     limits = {"timeout": 10, "command_timeout": None if as_owner else STATEMENT_SECONDS}
     engine = create_async_engine(
-        url, pool_size=pool_size, max_overflow=0, pool_timeout=10, connect_args={"server_settings": settings} | limits
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=10,
+        connect_args={"server_settings": settings} | limits,
+        # An error's text reaches logs and Temporal; a statement's values may be a client secret or an e-mail address.
+        hide_parameters=True,
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     return engine
@@ -48,5 +53,4 @@ def dsn(database_url: str | URL) -> str:
 
 async def connect(engine: AsyncEngine) -> asyncpg.Connection:
     """A connection outside the pool, as `paysaga_app`: for listening, and for one writer that never shares."""
-    settings = {"application_name": "paysaga", "timezone": "UTC", "role": APP_ROLE}
-    return await asyncpg.connect(dsn(engine.url), server_settings=settings, timeout=10)
+    return await asyncpg.connect(dsn(engine.url), server_settings=_AS_OURS | {"role": APP_ROLE}, timeout=10)

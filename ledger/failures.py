@@ -11,8 +11,9 @@ from domain.errors import BooksError
 from ledger.contract import StoreUnavailableError
 
 # Class 08 is about connections, 28 about logins, 3D about the database's name, 53 about full disks and used-up slots,
-# 57P about a server shut down under us: each passes, or a person mends it, and then the same call works.
-_UNAVAILABLE_STATES = ("08", "28", "3D", "53", "57P")
+# 57P about a server shut down under us, 25006 is a server that became a read-only standby: each passes, or a person
+# mends it, and then the same call works.
+_UNAVAILABLE_STATES = ("08", "25006", "28", "3D", "53", "57P")
 
 # InternalClientError is what asyncpg makes of the server's farewell when it comes between two statements.
 DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
@@ -35,10 +36,11 @@ def as_store_error(error: BaseException, *, disconnected: bool = False) -> Books
     """The product's error for what the driver raised."""
     state = getattr(error, "sqlstate", None)
     if isinstance(error, asyncpg.PostgresError) and state is not None and not disconnected:
+        # Its first argument alone: the whole text has a detail line too, which repeats values of the refused row.
+        said = error.args[0] if error.args else state
         if state.startswith(_UNAVAILABLE_STATES):
-            return StoreUnavailableError(f"Postgres: {error}")
-        # The detail line repeats values of the refused row; it stays in the cause and out of the message.
-        return BooksError(f"Postgres refused ({constraint_of(error) or state}): {error}")
+            return StoreUnavailableError(f"Postgres: {said}")
+        return BooksError(f"Postgres refused ({constraint_of(error) or state}): {said}")
     if isinstance(error, asyncpg.DataError) and not disconnected:
         return BooksError("a value cannot be stored: text must be valid Unicode, numbers must fit")
     return StoreUnavailableError(f"Postgres cannot be reached: {type(error).__name__}: {error}")

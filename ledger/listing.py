@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Row, Select, tuple_
@@ -52,11 +52,12 @@ def _decode(cursor: str) -> tuple[datetime, str]:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         created_at, checkout_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        position = datetime.fromisoformat(created_at), checkout_id
+        moment = datetime.fromisoformat(created_at)
         # The pair must be one we could have made; Postgres would refuse anything else, less kindly.
-        if position[0].tzinfo is None or not isinstance(checkout_id, str) or "\0" in checkout_id:
+        if moment.tzinfo is None or not isinstance(checkout_id, str) or "\0" in checkout_id:
             raise ValueError
         checkout_id.encode()
-    except (ValueError, TypeError, RecursionError, binascii.Error):
+        # Near the first and the last year an offset can lead to a moment that no calendar has.
+        return moment.astimezone(UTC), checkout_id
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
         raise ValueError("cursor is not one that a page gave as next_cursor") from None
-    return position

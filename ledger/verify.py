@@ -10,6 +10,7 @@ from sqlalchemy import Row, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from config.settings import DatabaseSettings, SettingsError
+from domain.errors import BooksError
 from ledger.audit import Chapter, Moved, audit
 from ledger.contract import Breach, StoreUnavailableError, Verification
 from ledger.engine import create_engine
@@ -93,7 +94,7 @@ def main() -> int:
     """Verify the books of DATABASE_URL: 0 when they hold, 1 at a breach, 2 when they cannot be read."""
     try:
         return asyncio.run(_main())
-    except (SettingsError, StoreUnavailableError) as error:
+    except (SettingsError, StoreUnavailableError, BooksError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
 

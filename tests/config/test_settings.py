@@ -44,6 +44,7 @@ def put(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
         ),
         (StripeSettings, GOOD | {"STRIPE_WEBHOOK_SECRET": "abc"}, "STRIPE_WEBHOOK_SECRET must start with whsec_"),
         (StripeSettings, GOOD | {"STRIPE_WEBHOOK_SECRETS": "abc"}, "STRIPE_WEBHOOK_SECRET must start with whsec_"),
+        (StripeSettings, GOOD | {"STRIPE_WEBHOOK_SECRETS": "whsec_a,whsec_"}, "has nothing after whsec_"),
         (StripeSettings, GOOD | {"STRIPE_API_BASE": "ftp://x"}, "STRIPE_API_BASE must be an http(s) address"),
         (
             StripeSettings,

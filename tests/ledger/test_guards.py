@@ -135,3 +135,18 @@ async def move(connection: asyncpg.Connection, checkout_id: str, postings: list[
     await connection.execute("INSERT INTO transactions VALUES ($1, $2, 3, 7, 'capture', 'pi', now())", id_, checkout_id)
     for position, posting in enumerate(postings):
         await connection.execute("INSERT INTO postings VALUES ($1, $2, $3, $4, $5)", id_, position, *posting)
+
+
+async def test_a_table_of_the_session_fools_no_guard(owner: asyncpg.Connection, books: Books) -> None:
+    """A temporary table named as one of the books' own, with lines that balance, makes nothing else balance."""
+    made = await whole_life(books)
+    await owner.execute(f"SET ROLE {APP_ROLE}")
+    await owner.execute("CREATE TEMPORARY TABLE postings (transaction_id text, currency text, amount_minor bigint)")
+    id_ = f"{made.id}/by-hand"
+    await owner.execute("INSERT INTO pg_temp.postings VALUES ($1, 'EUR', 0)", id_)
+    change = owner.transaction()
+    await change.start()
+    await owner.execute("INSERT INTO public.transactions VALUES ($1, $2, 3, 7, 'capture', 'pi', now())", id_, made.id)
+    await owner.execute("INSERT INTO public.postings VALUES ($1, 0, 'stripe:balance', 'EUR', 4200)", id_)
+    with pytest.raises(asyncpg.CheckViolationError, match="does not balance"):
+        await change.commit()

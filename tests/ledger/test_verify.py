@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -13,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.checkout import CheckoutStatus
 from domain.postings import refund_failed
 from domain.states import CheckoutState
-from domain.timeline import Entry
+from domain.timeline import Entry, terms_of
 from ledger.books import Books
 from ledger.contract import Verification
 from ledger.engine import APP_ROLE, create_engine, dsn
@@ -130,6 +131,28 @@ async def test_tampering_is_found_and_named(
     assert reason in breach.reason
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("amount_minor = 1", "amount is 1, its first row says 4200"),
+        ("currency = 'USD'", "currency is USD, its first row says EUR"),
+        ("gateway = 'other'", "gateway is other, its first row says stripe"),
+        ("capture = 'on_confirm'", "capture is on_confirm, its first row says automatic"),
+    ],
+)
+async def test_what_was_asked_for_cannot_be_rewritten(
+    spoilt: AsyncEngine, spoiler: asyncpg.Connection, change: str, reason: str
+) -> None:
+    """The chain begins with the terms: a checkout whose own row says something else is found."""
+    victim = checkout()
+    await Books(spoilt).create_checkout(victim, replace(created(), details=terms_of(victim)))
+    assert (await verify(spoilt, victim.id)).breach is None
+    await spoiler.execute(f"UPDATE checkouts SET {change} WHERE id = $1", victim.id)
+    breach = (await verify(spoilt, victim.id)).breach
+    assert breach is not None
+    assert (breach.sequence, breach.reason) == (1, f"the checkout's {reason}")
+
+
 async def test_one_spoilt_checkout_among_many_is_named(
     fresh_engine: AsyncEngine, tampering: asyncpg.Connection
 ) -> None:
@@ -169,9 +192,9 @@ async def test_an_inserted_row_is_found(fresh_engine: AsyncEngine, tampering: as
 
 
 async def test_the_command_prints_and_exits_accordingly(
-    fresh_engine: AsyncEngine, fresh_database_url: str, tampering: asyncpg.Connection
+    fresh_engine: AsyncEngine, fresh_database_url: str, tampering: asyncpg.Connection, server_url: str
 ) -> None:
-    """0 and the counts when the books hold, 1 and the row when they do not, 2 without a database."""
+    """0 and the counts when the books hold, 1 and the row when they do not, 2 without a database or its tables."""
     made = await whole_life(Books(fresh_engine))
     done = command(fresh_database_url)
     assert (done.returncode, done.stderr) == (0, "")
@@ -180,10 +203,15 @@ async def test_the_command_prints_and_exits_accordingly(
     done = command(fresh_database_url)
     assert done.returncode == 1
     assert f"BREACH at {made.id}, row 2" in done.stdout
-    done = command("postgresql://nobody@127.0.0.1:1/none")
-    assert done.returncode == 2
-    assert "cannot be reached" in done.stderr
-    assert "Traceback" not in done.stderr
+    async with new_database(server_url) as without_tables:
+        for url, complaint in (
+            ("postgresql://nobody@127.0.0.1:1/none", "cannot be reached"),
+            (without_tables, "does not exist"),
+        ):
+            done = command(url)
+            assert done.returncode == 2
+            assert complaint in done.stderr
+            assert "Traceback" not in done.stderr
 
 
 def command(database_url: str) -> "subprocess.CompletedProcess[str]":
