@@ -53,7 +53,8 @@ def _candidates(groups: Sequence[str]) -> Iterator[str]:
     """Neighbouring groups that together have a card number's length: other numbers may stand before and after it."""
     for start in range(len(groups)):
         digits = ""
-        for group in groups[start:]:
+        # A group has a digit at least; a copy of all that follow would make the scan's cost grow with the square.
+        for group in groups[start : start + _LONGEST]:
             digits += group
             if len(digits) > _LONGEST:
                 break

@@ -1,16 +1,14 @@
 """What a shop says of a running checkout: confirm, reject, cancel. Said twice it is done once."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from enum import StrEnum
 
 from temporalio.service import RPCError
 
 from api.opening import answer_with
 from api.problems import Problem, unavailable
-from api.sagas import CommandRefusedError, SagaEndedError, TemporalDownError
+from api.sagas import CommandRefusedError, NotTakenOnError, SagaEndedError, Sagas, TemporalDownError
 from api.services import Services
-from domain.checkout import CheckoutRecord
+from domain.checkout import Checkout, CheckoutRecord
 from domain.saga import EndReason
 from domain.states import CheckoutState as S
 from ledger.contract import StoredAnswer
@@ -32,33 +30,28 @@ _DONE: dict[Command, frozenset[S]] = {
 }
 
 
-@dataclass(frozen=True)
-class Order:
-    """A command to one checkout. `reason` belongs to a rejection."""
-
-    command: Command
-    checkout_id: str
-    reason: str = ""
-
-
-async def carry_out(services: Services, order: Order) -> StoredAnswer:
+async def carry_out(services: Services, command: Command, checkout_id: str, reason: str) -> StoredAnswer:
     """200 with the checkout once it is done, 202 when it was taken on and is not done yet.
 
-    Raises Problem: 404, 409 `state_conflict` naming the state and what it allows, 503 when Temporal is down.
+    `reason` belongs to a rejection. Raises Problem: 404, 409 `state_conflict` naming the state and what it allows, 503
+    when Temporal is down or no worker is there.
     """
-    record = await find(services, order.checkout_id)
-    if _is_done(order.command, record):
+    record = await find(services, checkout_id)
+    if _is_done(command, record):
         return answer_with(record, 200)
     try:
-        done = await _say(services, order, record)
+        done = await _say(services.sagas, command, record.checkout, reason)
     except (TemporalDownError, RPCError):
         raise unavailable("temporal_down", "Temporal cannot be reached; nothing was changed, try again.") from None
+    except NotTakenOnError:
+        detail = "No worker has taken it on yet; say it again, twice is as good as once."
+        raise unavailable("worker_silent", detail) from None
     except (CommandRefusedError, SagaEndedError):
-        record = await find(services, order.checkout_id)
-        if _is_done(order.command, record):
+        record = await find(services, checkout_id)
+        if _is_done(command, record):
             return answer_with(record, 200)
-        raise _conflict(order.command, record) from None
-    return answer_with(await find(services, order.checkout_id), 200 if done else 202)
+        raise _conflict(command, record) from None
+    return answer_with(await find(services, checkout_id), 200 if done else 202)
 
 
 async def find(services: Services, checkout_id: str) -> CheckoutRecord:
@@ -69,14 +62,14 @@ async def find(services: Services, checkout_id: str) -> CheckoutRecord:
     return record
 
 
-def _say(services: Services, order: Order, record: CheckoutRecord) -> Awaitable[bool]:
-    sagas, checkout = services.sagas, record.checkout
-    ways: dict[Command, Callable[[], Awaitable[bool]]] = {
-        Command.CONFIRM: lambda: sagas.confirm(checkout),
-        Command.REJECT: lambda: sagas.reject(checkout, order.reason),
-        Command.CANCEL: lambda: sagas.cancel(checkout),
-    }
-    return ways[order.command]()
+async def _say(sagas: Sagas, command: Command, checkout: Checkout, reason: str) -> bool:
+    match command:
+        case Command.CONFIRM:
+            return await sagas.confirm(checkout)
+        case Command.REJECT:
+            return await sagas.reject(checkout, reason)
+        case Command.CANCEL:
+            return await sagas.cancel(checkout)
 
 
 def _is_done(command: Command, record: CheckoutRecord) -> bool:

@@ -66,6 +66,9 @@ class Dispatcher:
                 await self.sagas.start(record.checkout)
             except TemporalDownError:
                 return
+            except Exception:
+                # The oldest come first: one that can never be started must not keep the others waiting.
+                logger.exception("%s cannot be started", record.checkout.id)
 
     async def _guarded(self, item: InboxItem, at_once: asyncio.Semaphore) -> None:
         async with at_once:
@@ -97,6 +100,9 @@ class Dispatcher:
             return "another_payment"
         payment = await self._look_up(item)
         if payment is None:
+            # It may only look so from here: a gateway's reads can lag, and a key can be another account's for a while.
+            if item.attempts < UNKNOWN_TRIES:
+                return None
             logger.error("event %s names payment %s, which %s has not", item.event_id, item.payment_id, item.gateway)
             return "no_such_payment"
         return await self._deliver(item, record, Fact(payment, f"webhook:{item.event_id}"))

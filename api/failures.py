@@ -20,6 +20,15 @@ _log = logging.getLogger(__name__)
 _CODES = {400: "malformed_body", 404: "not_found", 405: "method_not_allowed"}
 _MOST_ERRORS = 50
 
+# Where pydantic speaks of Python, or does not say what would be right.
+_WORDS = {
+    "extra_forbidden": "is not known here",
+    "missing": "must be given",
+    "model_attributes_type": "must be an object",
+    "model_type": "must be an object",
+    "dict_type": "must be an object",
+}
+
 # JSON answers are never pages, are private, and are not to be guessed at.
 _HEADERS = [
     (b"cache-control", b"no-store"),
@@ -27,7 +36,7 @@ _HEADERS = [
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 ]
-_PAGES = ("/docs", "/redoc")
+_PAGES = "/docs"
 
 
 def install(app: FastAPI) -> None:
@@ -61,7 +70,7 @@ async def _does_not_fit(_request: Request, error: Exception) -> Response:
 def _field_error(fault: dict[str, Any]) -> FieldError:
     """pydantic's finding without the value it is about."""
     location = [part for part in fault["loc"][1:] if part != "[key]"]
-    message = str(fault["msg"]).removeprefix("Value error, ")
+    message = _WORDS.get(fault["type"]) or str(fault["msg"]).removeprefix("Value error, ")
     return FieldError(name_of(location), message)
 
 

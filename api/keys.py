@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from config.settings import DatabaseSettings, SettingsError
+from domain.errors import BooksError
 from ledger.contract import ApiKey, StoreUnavailableError
 from ledger.engine import create_engine
 from ledger.keys import ApiKeys
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         _complain(str(error))
         return 2
-    except StoreUnavailableError as error:
+    except (StoreUnavailableError, BooksError) as error:
         _complain(str(error))
         return 1
 

@@ -6,6 +6,7 @@ is released, and the client may try again. When this process dies in between, th
 the work did by then is found again through the order's id.
 """
 
+import asyncio
 import hashlib
 import logging
 import re
@@ -14,11 +15,15 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api.problems import MEDIA_TYPE, Problem, invalid
+from api.problems import MEDIA_TYPE, Problem, invalid, unavailable
 from api.services import services_of
 from ledger.contract import ApiKey, KeyInUseError, KeyReusedError, StoredAnswer
 
 Work = Callable[[], Awaitable[StoredAnswer]]
+
+# Together with the time to keep or release the key this is less than the minute after which another request takes the
+# key over: two that both think it theirs could keep one's answer for the other's request.
+WORK_SECONDS = 25.0
 
 _KEY = re.compile(r"[ -~]{1,255}")
 _log = logging.getLogger(__name__)
@@ -43,7 +48,7 @@ async def once(request: Request, work: Work) -> Response:
     if stored is not None:
         return _response(stored, {"Idempotent-Replayed": "true"})
     try:
-        answer = await _settled(work)
+        answer = await _in_time(work)
     except Exception:
         await _release(request, caller.id, key)
         raise
@@ -58,6 +63,14 @@ async def _settled(work: Work) -> StoredAnswer:
         if problem.status >= 500:
             raise
         return StoredAnswer(problem.status, problem.body(), MEDIA_TYPE)
+
+
+async def _in_time(work: Work) -> StoredAnswer:
+    try:
+        async with asyncio.timeout(WORK_SECONDS):
+            return await _settled(work)
+    except TimeoutError:
+        raise unavailable("too_slow", f"It was not done within {WORK_SECONDS:.0f} seconds; try again.") from None
 
 
 async def _release(request: Request, caller_id: str, key: str) -> None:

@@ -14,7 +14,7 @@ from api.views import CheckoutView
 from domain.checkout import Checkout, CheckoutRecord, CheckoutStatus
 from domain.errors import OrderExistsError
 from domain.states import CheckoutState
-from domain.timeline import Entry, EventType
+from domain.timeline import Entry, EventType, terms_of
 from ledger.contract import StoredAnswer
 
 JSON = "application/json"
@@ -51,6 +51,8 @@ async def _recorded(services: Services, wanted: Checkout) -> CheckoutRecord:
         status=CheckoutStatus(CheckoutState.PROCESSING),
         cause="api",
         at=wanted.created_at,
+        # In the hash chain from the first row on: nobody can change afterwards what was asked for.
+        details=terms_of(wanted),
         event=EventType.CHECKOUT_CREATED,
     )
     try:

@@ -5,6 +5,7 @@ import string
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from activities.payments import KEY_MARGIN
 from api.problems import invalid
 from api.schemas import DEFAULT_CONFIRMATION_SECONDS, NewCheckout
 from domain.checkout import CaptureMode, Checkout
@@ -32,7 +33,7 @@ def checkout_from(request: NewCheckout, gateways: Mapping[str, Gateway], now: da
         capture=CaptureMode(request.capture),
         confirm_within_seconds=_confirm_within(request, gateway),
         created_at=now,
-        expires_at=now + timedelta(seconds=request.expires_in_seconds),
+        expires_at=now + timedelta(seconds=_expires_in(request, gateway)),
         return_url=request.return_url,
         email=request.customer.email if request.customer else None,
         metadata=dict(request.metadata) if request.metadata else None,
@@ -79,6 +80,16 @@ def _confirm_within(request: NewCheckout, gateway: Gateway) -> int | None:
             raise invalid("confirmation.within_seconds", "has no meaning where no confirmation is required")
         return None
     return DEFAULT_CONFIRMATION_SECONDS if seconds is None else seconds
+
+
+def _expires_in(request: NewCheckout, gateway: Gateway) -> int:
+    """A checkout that ends while its keys live never has to repeat a call with a key the gateway may have forgotten."""
+    lifetime = min(gateway.capabilities.key_lifetime.values())
+    longest = int((lifetime - KEY_MARGIN).total_seconds())
+    if request.expires_in_seconds > longest:
+        message = f"must be at most {longest}: {gateway.name} keeps keys for {int(lifetime.total_seconds())} seconds"
+        raise invalid("expires_in_seconds", message)
+    return request.expires_in_seconds
 
 
 def _within_hold(seconds: int | None, gateway: Gateway) -> int:

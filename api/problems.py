@@ -13,6 +13,7 @@ MEDIA_TYPE = "application/problem+json"
 TITLES: dict[str, str] = {
     "malformed_body": "The body is no JSON document that can be read without doubt",
     "malformed_request": "This is no HTTP request",
+    "worker_silent": "No worker has taken it on",
     "not_authentic": "The delivery does not prove that the gateway sent it",
     "unauthorized": "A valid API key is needed",
     "scope_missing": "The API key may not do this",
@@ -35,6 +36,7 @@ TITLES: dict[str, str] = {
     "internal_error": "Something went wrong here",
     "database_down": "The database cannot be reached",
     "temporal_down": "Temporal cannot be reached",
+    "too_slow": "It took too long",
     "not_ready": "A part is not ready",
     "request_refused": "The request was refused",
 }

@@ -8,6 +8,8 @@ from api.problems import MEDIA_TYPE, Problem
 
 HEAD_SECONDS = 10.0
 LARGEST_HEAD = 262_144
+# Far above the largest body that is read to its end. The parser gathers one trailer's value before anybody hears of it.
+LARGEST_MESSAGE = 4_194_304
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -18,6 +20,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     _deadline: TimerHandle | None = None
     _head_bytes = 0
+    _message_bytes = 0
     _in_head = True
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override] # as uvicorn has it
@@ -33,8 +36,14 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin to wait for the rest of the head, unless that began with the connection."""
         super().on_message_begin()
+        self._message_bytes = 0
         if self._deadline is None:
             self._await_head()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header. Trailers come here too, after the body: nobody reads them, and they could go on for ever."""
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is here; the body has limits of its own."""
@@ -44,6 +53,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take what came, unless the head has become too large."""
         if self.transport.is_closing():
+            return
+        self._message_bytes += len(data)
+        if self._message_bytes > LARGEST_MESSAGE:
+            self.transport.close()
             return
         if self._in_head:
             self._head_bytes += len(data)

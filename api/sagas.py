@@ -3,14 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
     WorkflowHandle,
     WorkflowUpdateFailedError,
+    WorkflowUpdateHandle,
     WorkflowUpdateRPCTimeoutOrCancelledError,
+    WorkflowUpdateStage,
 )
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
@@ -23,8 +25,11 @@ from workflows.checkout import CheckoutWorkflow
 from workflows.late_payment import LatePaymentWorkflow
 from workflows.search_attributes import at_start
 
+T = TypeVar("T")
+
 logger = logging.getLogger(__name__)
 
+_ACCEPTED = WorkflowUpdateStage.ACCEPTED
 _DOWN = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED}
 
 
@@ -40,12 +45,16 @@ class TemporalDownError(PaysagaError):
     """The Temporal server does not answer."""
 
 
+class NotTakenOnError(PaysagaError):
+    """No worker has heard the command in time: it may still be carried out, or get lost."""
+
+
 class Sagas:
     """Starts and talks to checkout workflows.
 
     `live`: per gateway, whether its account moves real money. Methods that take `patience` (seconds) answer True when
     the workflow has answered by then, else False: what was asked goes on, durably. They raise CommandRefusedError,
-    SagaEndedError and TemporalDownError.
+    SagaEndedError and TemporalDownError; confirm, reject and cancel NotTakenOnError too.
     """
 
     def __init__(self, client: Client, task_queue: str, policy: SagaPolicy, live: dict[str, bool]) -> None:
@@ -106,15 +115,18 @@ class Sagas:
 
     async def confirm(self, checkout: Checkout, patience: float = 3.0) -> bool:
         """The shop keeps the order."""
-        return await _within(patience, self._handle(checkout).execute_update(CheckoutWorkflow.confirm))
+        command = self._handle(checkout).start_update(CheckoutWorkflow.confirm, wait_for_stage=_ACCEPTED)
+        return await _told(patience, command)
 
     async def reject(self, checkout: Checkout, reason: str, patience: float = 3.0) -> bool:
         """The shop does not keep the order: the payment is undone."""
-        return await _within(patience, self._handle(checkout).execute_update(CheckoutWorkflow.reject, reason))
+        command = self._handle(checkout).start_update(CheckoutWorkflow.reject, reason, wait_for_stage=_ACCEPTED)
+        return await _told(patience, command)
 
     async def cancel(self, checkout: Checkout, patience: float = 3.0) -> bool:
         """The shop gives the checkout up before it is paid."""
-        return await _within(patience, self._handle(checkout).execute_update(CheckoutWorkflow.cancel))
+        command = self._handle(checkout).start_update(CheckoutWorkflow.cancel, wait_for_stage=_ACCEPTED)
+        return await _told(patience, command)
 
     async def deliver(self, checkout: Checkout, fact: Fact) -> None:
         """Bring a fact to the running workflow. Raises SagaEndedError; a closed workflow is never started again."""
@@ -145,6 +157,22 @@ class Sagas:
         return self._client.get_workflow_handle_for(CheckoutWorkflow.run, checkout.workflow_id)
 
 
+async def _told(patience: float, command: Coroutine[Any, Any, WorkflowUpdateHandle[str]]) -> bool:
+    """Whether the workflow has acted on the command in time. Raises NotTakenOnError when it has not even heard it.
+
+    Only what a worker accepted is in the workflow's history. Until then the server keeps an update in its memory, and
+    one that restarts forgets it: a shop that was told "taken on" would lose its order.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + patience
+    try:
+        async with asyncio.timeout(patience):
+            accepted = await _called(command)
+    except TimeoutError:
+        raise NotTakenOnError("no worker has heard the command") from None
+    return await _within(end - loop.time(), accepted.result())
+
+
 async def _within(patience: float, call: Coroutine[Any, Any, object]) -> bool:
     """Whether the call ended in time. asyncio's own time-out: the client's may take twice as long as asked."""
     try:
@@ -155,10 +183,10 @@ async def _within(patience: float, call: Coroutine[Any, Any, object]) -> bool:
     return True
 
 
-async def _called(call: Coroutine[Any, Any, object]) -> None:
+async def _called(call: Coroutine[Any, Any, T]) -> T:
     """Await a client call; its errors in our words."""
     try:
-        await call
+        return await call
     except WorkflowUpdateFailedError as error:
         raise _update_failure(error) from error
     except WorkflowUpdateRPCTimeoutOrCancelledError:

@@ -10,10 +10,8 @@ from domain.errors import UnknownCurrencyError
 from domain.money import LARGEST_MINOR
 from domain.states import CheckoutState
 
-# A key at Stripe lives 24 hours: a checkout that ends before that never has to repeat a call with a key the gateway
-# may have forgotten. One hour is left for the calls that end it.
-LONGEST_EXPIRY_SECONDS = 82_800
-LONGEST_CONFIRMATION_SECONDS = 30 * 86_400
+# No wait of a checkout is longer, whatever its gateway could bear.
+LONGEST_WAIT_SECONDS = 30 * 86_400
 DEFAULT_CONFIRMATION_SECONDS = 86_400
 
 
@@ -53,7 +51,7 @@ class Confirmation(_Sent):
     """Whether the shop must confirm the order after payment, and within how long; otherwise the money goes back."""
 
     required: bool
-    within_seconds: Annotated[int, Field(ge=1, le=LONGEST_CONFIRMATION_SECONDS)] | None = None
+    within_seconds: Annotated[int, Field(ge=1, le=LONGEST_WAIT_SECONDS)] | None = None
 
 
 class Customer(_Sent):
@@ -97,7 +95,7 @@ class NewCheckout(_Sent):
         default="automatic", description="`on_confirm` holds the money until the shop confirms the order."
     )
     confirmation: Confirmation | None = None
-    expires_in_seconds: Annotated[int, Field(ge=1, le=LONGEST_EXPIRY_SECONDS)] = 1800
+    expires_in_seconds: Annotated[int, Field(ge=1, le=LONGEST_WAIT_SECONDS)] = 1800
     return_url: Annotated[str, Field(max_length=2048), AfterValidator(_web_address)] | None = None
     customer: Customer | None = None
     metadata: Annotated[dict[MetadataName, MetadataValue], Field(max_length=20)] | None = None

@@ -42,11 +42,10 @@ async def receive_webhook(request: Request) -> Response:
 
 def _headers(request: Request) -> dict[str, str]:
     """Header names in lower case. A name sent twice is joined, as HTTP reads it: two signatures are none."""
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in request.headers.raw:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
-    return headers
+    values: dict[str, list[str]] = {}
+    for name, value in request.headers.raw:
+        values.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+    return {name: ",".join(several) for name, several in values.items()}
 
 
 def _events(gateway: Gateway, body: bytes, headers: dict[str, str], now: datetime) -> list[WebhookEvent]:

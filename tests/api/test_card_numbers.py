@@ -1,6 +1,7 @@
 """What counts as a card number."""
 
 import secrets
+import time
 import uuid
 
 import pytest
@@ -24,6 +25,19 @@ def with_checksum(digits: str) -> str:
     """The digits with the check digit that makes them valid."""
     total = sum(sum(divmod(int(d) * (2 - i % 2), 10)) for i, d in enumerate(reversed(digits)))
     return digits + str(-total % 10)
+
+
+@pytest.mark.parametrize("digit", ["1 ", "1-"])
+def test_the_scan_takes_its_time_from_the_length_alone(digit: str) -> None:
+    """Sixteen times the text takes no square of that: one caller's body must not stop the service for everybody."""
+
+    def seconds(groups: int) -> float:
+        started = time.process_time()
+        holds_card_number(digit * groups + "x")
+        return time.process_time() - started
+
+    short = min(seconds(4_000) for _ in range(3))
+    assert seconds(64_000) < 16 * 4 * short
 
 
 @pytest.mark.parametrize("card", CARDS)

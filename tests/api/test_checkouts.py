@@ -139,6 +139,7 @@ async def test_the_timeline_is_a_chain(api: Api) -> None:
         (2, "awaiting_payment", "api"),
     ]
     assert rows[1]["previous_hash"] == rows[0]["hash"]
+    assert rows[0]["details"] == {"amount": 4200, "currency": "USD", "gateway": "stripe", "capture": "automatic"}
     assert set(rows[0]) == {"sequence", "state", "cause", "at", "details", "hash", "previous_hash"}
 
 

@@ -5,7 +5,7 @@ import inspect
 
 import pytest
 
-from api.sagas import Sagas
+from api.sagas import NotTakenOnError, Sagas
 from domain.states import CheckoutState as S
 
 from .conftest import Api
@@ -36,7 +36,7 @@ async def test_confirm_completes(api: Api) -> None:
     assert api.sagas.calls[f"confirm {checkout_id}"] == 1
 
 
-async def test_reject_gives_the_money_back(api: Api) -> None:
+async def test_reject_leads_to_a_refund(api: Api) -> None:
     """Rejecting a paid order leads to refunding, also when said twice."""
     checkout_id = await paid(api)
     for _ in range(2):
@@ -101,12 +101,25 @@ async def test_an_unknown_checkout_is_not_found(api: Api, command: str) -> None:
     assert (response.status_code, response.json()["code"]) == (404, "checkout_not_found")
 
 
-async def test_a_command_nobody_answers_is_taken_on(api: Api) -> None:
-    """With the worker silent the answer is 202 and the checkout as it stands."""
+async def test_a_command_that_takes_long_is_taken_on(api: Api) -> None:
+    """Accepted and not yet done: 202 and the checkout as it stands."""
     checkout_id = await paid(api)
     api.sagas.silent = True
     response = await api.client.post(f"/v1/checkouts/{checkout_id}/confirm")
     assert (response.status_code, response.json()["state"]) == (202, "paid")
+
+
+async def test_a_command_that_no_worker_heard_is_to_be_said_again(api: Api) -> None:
+    """Nobody has accepted it, so it could get lost: 503, and the same key is free for the next try."""
+    checkout_id = await paid(api)
+    api.sagas.fault = NotTakenOnError("nobody there")
+    headers = {"Idempotency-Key": f"confirm {checkout_id}"}
+    response = await api.client.post(f"/v1/checkouts/{checkout_id}/confirm", headers=headers)
+    assert (response.status_code, response.json()["code"]) == (503, "worker_silent")
+    assert int(response.headers["retry-after"]) > 0
+    api.sagas.reset()
+    response = await api.client.post(f"/v1/checkouts/{checkout_id}/confirm", headers=headers)
+    assert (response.status_code, response.json()["state"]) == (200, "completed")
 
 
 async def test_a_command_without_temporal_is_unavailable(api: Api) -> None:

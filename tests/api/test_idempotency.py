@@ -1,10 +1,16 @@
 """The same request with the same key is done once and answered with the same bytes."""
 
 import asyncio
+import hashlib
 import json
 import secrets
 
 import pytest
+
+from api.once import WORK_SECONDS
+from ledger.contract import StoredAnswer
+from ledger.engine import STATEMENT_SECONDS
+from ledger.idempotency import ABANDONED_AFTER
 
 from .conftest import Api, order
 
@@ -96,6 +102,40 @@ async def test_an_outage_releases_the_key(api: Api) -> None:
     response = await api.client.post(path, headers=headers)
     assert (response.status_code, response.json()["state"]) == (200, "canceled")
     assert "idempotent-replayed" not in response.headers
+
+
+async def test_a_work_without_end_is_ended(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work ends before its key could be taken over: 503, the key is free, and the order is found again."""
+    monkeypatch.setattr("api.once.WORK_SECONDS", 0.3)
+    headers, body = keyed(), order()
+    api.sagas.pause = 20
+    slow = await api.client.post("/v1/checkouts", json=body, headers=headers)
+    assert (slow.status_code, slow.json()["code"]) == (503, "too_slow")
+    assert int(slow.headers["retry-after"]) > 0
+    api.sagas.reset()
+    response = await api.client.post("/v1/checkouts", json=body, headers=headers)
+    assert (response.status_code, response.json()["state"]) == (201, "awaiting_payment")
+
+
+def test_work_and_its_end_fit_into_the_life_of_a_key() -> None:
+    """Two requests that both think a key theirs could keep one's answer for the other: keeping it is in time too."""
+    pool_wait, connecting = 10, 10
+    keeping = pool_wait + connecting + STATEMENT_SECONDS
+    assert WORK_SECONDS + keeping < ABANDONED_AFTER.total_seconds()
+
+
+async def test_an_answer_of_an_older_version_is_replayed(api: Api) -> None:
+    """A stored answer is given again as it is, also when checkouts have got more members since."""
+    body, headers = json.dumps(order()).encode(), keyed()
+    caller = await api.services.authenticator.authenticate(api.secret)
+    assert caller is not None
+    fingerprint = hashlib.sha256(b"\x00".join((b"POST", b"/v1/checkouts", body))).hexdigest()
+    old = StoredAnswer(201, b'{"id":"chk_old"}', "application/json")
+    assert await api.services.idempotency.begin(caller.id, headers["Idempotency-Key"], fingerprint) is None
+    await api.services.idempotency.finish(caller.id, headers["Idempotency-Key"], old)
+    response = await api.client.post("/v1/checkouts", content=body, headers=headers)
+    assert (response.status_code, response.content) == (201, old.body)
+    assert response.headers["location"] == "/v1/checkouts/chk_old"
 
 
 async def test_a_bug_releases_the_key_and_tells_nothing(api: Api, caplog: pytest.LogCaptureFixture) -> None:

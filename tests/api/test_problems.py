@@ -1,13 +1,16 @@
 """Errors, health and the description of the API."""
 
+import ast
 import json
 import re
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
+from api import failures
 from api.app import create_app
-from api.problems import TITLES, Problem
+from api.problems import TITLES
 from ledger.engine import create_engine
 from ledger.keys import ApiKeys
 
@@ -42,10 +45,16 @@ async def test_every_error_is_a_problem_document(api: Api, method: str, path: st
     assert problem["detail"]
 
 
-def test_every_code_in_use_has_a_title() -> None:
-    """A problem without a title could not be answered."""
-    for code in TITLES:
-        assert Problem(400, code, "x").document()["title"]
+def test_the_titles_are_those_of_the_codes_in_use() -> None:
+    """A problem without a title could not be answered, and a title without a problem says nothing."""
+    places = {"Problem": 1, "invalid": 2, "unavailable": 0}
+    used = {"validation_failed", "request_refused", *failures._CODES.values()}
+    for module in Path(failures.__file__).parent.glob("*.py"):
+        for call in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in places:
+                code = dict(enumerate(call.args)).get(places[call.func.id])
+                used |= {code.value} if isinstance(code, ast.Constant) else set()
+    assert used == set(TITLES)
 
 
 async def test_health_is_always_fine(api: Api) -> None:
@@ -118,10 +127,15 @@ async def test_the_description_is_complete(api: Api) -> None:
 
 
 async def test_the_documentation_page_is_there(api: Api) -> None:
-    """/docs is a page for people."""
+    """/docs is a page for people, and all that it loads comes from this server."""
     response = await api.client.get("/docs")
     assert response.status_code == 200
     assert re.match("text/html", response.headers["content-type"])
+    parts = re.findall(r"""(?:src|href)=["']([^"']+)""", response.text)
+    assert len(parts) >= 2
+    for part in parts:
+        assert part.startswith("/")
+        assert (await api.client.get(part)).status_code == 200
 
 
 async def test_the_application_can_be_built_without_parts() -> None:

@@ -1,8 +1,12 @@
 """Connections that are slow, endless or no HTTP at all do not stay."""
 
 import json
+import time
 
 import pytest
+
+from api.intake import BODY_SECONDS
+from api.protocol import BoundedProtocol
 
 from .conftest import Api
 from .raw import answer_to
@@ -36,6 +40,38 @@ async def test_endless_headers_end(api: Api) -> None:
     """Headers beyond 256 kB are answered 431, not collected."""
     answer = await answer_to(api.url, b"GET /healthz HTTP/1.1\r\n", b"X-More: " + b"x" * 8000 + b"\r\n", repeat=100)
     assert problem(answer) == (431, "head_too_large")
+
+
+async def test_trailers_are_not_collected(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows a chunked body is read by nobody, so it is kept nowhere; the request is answered as without it."""
+    kept: list[int] = []
+    seen = BoundedProtocol.on_message_complete
+
+    def counted(protocol: BoundedProtocol) -> None:
+        kept.append(len(protocol.headers))
+        seen(protocol)
+
+    monkeypatch.setattr(BoundedProtocol, "on_message_complete", counted)
+    head = b"POST /webhooks/nobody HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = await answer_to(api.url, head + b"2\r\n{}\r\n0\r\n" + b"X-More: y\r\n" * 500 + b"\r\n")
+    assert problem(answer) == (404, "gateway_not_found")
+    assert kept == [3]
+
+
+async def test_an_endless_trailer_ends(api: Api) -> None:
+    """One trailer that goes on for ever is not gathered until the body's time is over: the connection is closed."""
+    head = b"POST /webhooks/stripe HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-More: "
+    started = time.monotonic()
+    assert await answer_to(api.url, head, b"y" * 65_536, repeat=200) == b""
+    assert time.monotonic() - started < BODY_SECONDS / 2
+
+
+async def test_a_connection_may_carry_much_in_many_requests(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound is one message's, not the connection's."""
+    monkeypatch.setattr("api.protocol.LARGEST_MESSAGE", 20_000)
+    for _ in range(10):
+        assert (await api.create(metadata={"note": "x" * 500})).status_code == 201
+        assert (await api.stranger.post("/webhooks/nobody", content=b" " * 15_000)).status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -90,9 +90,16 @@ async def test_every_fault_is_told_at_once(api: Api) -> None:
 
 
 async def test_a_refusal_says_what_would_be_right(api: Api) -> None:
-    """Amounts the gateway cannot take are refused with its grain, unknown gateways with the known ones."""
-    assert "multiples of 10" in (await api.create(currency="KWD", amount=1001)).json()["detail"]
-    assert "stripe" in (await api.create(gateway="nobody")).json()["detail"]
+    """Amounts the gateway cannot take are refused with its grain, a wait with its bound, and so on, in our words."""
+    for change, right in (
+        ({"currency": "KWD", "amount": 1001}, "multiples of 10"),
+        ({"gateway": "nobody"}, "must be one of: stripe"),
+        ({"expires_in_seconds": 82_801}, "must be at most 82800: stripe keeps keys for 86400 seconds"),
+        ({"confirmation": True}, "confirmation: must be an object"),
+        ({"confirmation": {}}, "confirmation.required: must be given"),
+        ({"captur": "automatic"}, "captur: is not known here"),
+    ):
+        assert right in (await api.create(**change)).json()["detail"]
 
 
 @pytest.mark.parametrize(
