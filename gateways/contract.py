@@ -1,11 +1,13 @@
-"""What every gateway adapter does, in our words: requests in, one of five answers out.
+"""What every gateway adapter does, in our words: requests in, an answer or an error out.
 
 An adapter makes one HTTP attempt per call and never retries by itself: the durable retries are Temporal's. It raises
 
-- OutcomeUnknownError when the call may have happened (time-out, reset, 5xx),
+- OutcomeUnknownError when the call may have happened (time-out, reset, 5xx); KeySpentError, a kind of it, when the same
+  key will only bring the same failure again,
 - GatewayBusyError when it did not and the gateway asks to come back,
 - GatewayRefusedError when the request itself is wrong and can never work,
-- GatewayMisconfiguredError for credentials and account settings.
+- GatewayMisconfiguredError for credentials and account settings,
+- AmountDoesNotFitError, before any call, for an amount that the gateway cannot move exactly.
 
 A decline is a value (`Declined`), not an exception.
 """
@@ -121,7 +123,7 @@ class Gateway(Protocol):
         ...
 
     async def void(self, request: VoidPayment) -> Answer:
-        """End a payment that took nothing: Completed with the payment: canceled, or paid after all."""
+        """End a payment that took nothing: Completed if canceled or paid after all, else Pending or Declined."""
         ...
 
     async def refund(self, request: RefundPayment) -> Answer:

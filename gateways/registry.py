@@ -8,9 +8,6 @@ from gateways.contract import Gateway
 from gateways.stripe.adapter import StripeGateway
 from gateways.stripe.options import StripeOptions
 
-GatewayRegistry = Mapping[str, Gateway]
-"""Name → adapter, as shops choose it and the books keep it."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -22,7 +19,7 @@ def build_gateways(stripe: StripeOptions | None = None) -> dict[str, Gateway]:
     return {adapter.name: adapter for adapter in adapters}
 
 
-async def close_all(gateways: GatewayRegistry) -> None:
+async def close_all(gateways: Mapping[str, Gateway]) -> None:
     """Close every gateway, also when one of them fails to."""
     endings = await asyncio.gather(*(gateway.close() for gateway in gateways.values()), return_exceptions=True)
     for name, ending in zip(gateways, endings, strict=True):

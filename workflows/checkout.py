@@ -1,7 +1,7 @@
 """A checkout's saga: open a payment, wait for the customer, take the money, or give everything back."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import FailureError, is_cancelled_exception
@@ -9,11 +9,12 @@ from temporalio.exceptions import FailureError, is_cancelled_exception
 from activities.contract import OnBooks
 from domain.booked import Booked, catch_up
 from domain.checkout import CheckoutStatus, Failure
-from domain.outcomes import Completed, Declined, Pending, RequiresAction, Unknown
+from domain.outcomes import Completed, Declined, Pending, RequiresAction
 from domain.payment import Decline, PaymentSnapshot, PaymentStatus, RefundStatus
 from domain.saga import CheckoutCommand, EndReason, Fact, contradiction
 from domain.states import ENDED, CheckoutState
 from domain.timeline import EventType
+from workflows import options
 from workflows.aftermath import Aftermath
 from workflows.cases import Cases
 from workflows.commands import Commands
@@ -44,6 +45,7 @@ class CheckoutWorkflow(Commands):
         self._cases = Cases(self._journal, self._mailbox)
         self._desk = Desk(self._journal, self._mailbox, self._cases)
         self._paid_by = "api"
+        self._held_until: datetime | None = None
         self._declined_attempts: set[str | None] = set()
 
     @workflow.run
@@ -100,7 +102,7 @@ class CheckoutWorkflow(Commands):
                 self._mailbox.facts.append(Fact(payment, "api"))
             case Declined(decline=decline):
                 raise _NoSaleError(EndReason.DECLINED, "api", _failure(decline))
-            case Completed() | Pending() | Unknown() as answer:
+            case Completed() | Pending() as answer:
                 raise AssertionError(f"a gateway answered a create with {answer}")
 
     async def _await_payment(self) -> None:
@@ -160,6 +162,7 @@ class CheckoutWorkflow(Commands):
             )
 
     def _authorized(self, payment: PaymentSnapshot, cause: str) -> None:
+        self._held_until = payment.authorized_until
         self._journal.enter(
             CheckoutState.AUTHORIZED,
             cause,
@@ -172,7 +175,6 @@ class CheckoutWorkflow(Commands):
 
     def _paid(self, payment: PaymentSnapshot, cause: str) -> None:
         self._paid_by = cause
-        waits = self._command.confirm_within_seconds is not None and self._mailbox.decision is None
         self._journal.enter(
             CheckoutState.PAID,
             cause,
@@ -180,16 +182,19 @@ class CheckoutWorkflow(Commands):
             event=EventType.PAYMENT_SUCCEEDED,
             failure=None,
             next_action=None,
-            waiting_for=self._waits_for_shop() if waits else None,
+            waiting_for=self._waits_for_shop(),
         )
 
     def _waits_for_shop(self) -> str | None:
-        return "the shop to confirm the order" if self._command.confirm_within_seconds is not None else None
+        asked = self._command.confirm_within_seconds is not None and self._mailbox.decision is None
+        return "the shop to confirm the order" if asked else None
 
     async def _await_confirmation(self) -> None:
         """Until the shop confirms; its no, its silence and the end of the hold undo the payment."""
         await self._journal.write()
         deadline = workflow.now() + timedelta(seconds=self._command.confirm_within_seconds or 0)
+        if self._held_until is not None:
+            deadline = min(deadline, self._held_until - options.HOLD_MARGIN)
         while not self._shop_answered():
             try:
                 await workflow.wait_condition(

@@ -38,7 +38,8 @@ class Desk:
     """The saga's gateway calls. Each ends in an answer or goes on; nothing is given up silently.
 
     Keys are business keys, `<checkout>:<verb>:<number>`: the same for every repetition, whichever worker or run makes
-    it. The number grows only when the gateway is known not to have done what the key before asked for.
+    it. The number grows only when the gateway is known not to have done what the key before asked for, or to be done
+    with it, or when a person says so.
     """
 
     def __init__(self, journal: Journal, mailbox: Mailbox, cases: Cases, refunds_asked: int = 0) -> None:

@@ -12,6 +12,7 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 from activities.books import BookActivities
 from activities.contract import OnBooks, Record
 from domain.booked import catch_up
+from domain.money import Money
 from domain.payment import PaymentSnapshot
 from domain.saga import CheckoutCommand
 from domain.states import ENDED, CheckoutState, check_transition
@@ -147,18 +148,17 @@ class Journal:
 
     def _details(self) -> str:
         status, command = self.status, self.command
+        captured, refunded = (Money(m, command.amount.currency) for m in (status.captured_minor, status.refunded_minor))
+        # A list, since the Temporal UI draws a table's columns without any space between them.
         lines = [
             f"### {status.state}",
             "",
-            "| | |",
-            "|---|---|",
-            f"| checkout | `{command.checkout_id}` |",
-            f"| amount | {command.amount} |",
-            f"| gateway | `{command.gateway}` `{status.payment_id or 'no payment yet'}` |",
-            f"| captured, refunded | {status.captured_minor}, {status.refunded_minor} (minor units) |",
+            f"- checkout `{command.checkout_id}`",
+            f"- amount {command.amount}, captured {captured}, refunded {refunded}",
+            f"- gateway `{command.gateway}`, payment `{status.payment_id or 'not yet'}`",
         ]
         if status.failure:
-            lines.append(f"| failure | `{status.failure.code}` |")
+            lines.append(f"- failure `{status.failure.code}`")
         if status.waiting_for and self._waiting_since:
             lines += ["", f"**Waits for** {status.waiting_for}, since {self._waiting_since:%Y-%m-%d %H:%M:%S} UTC."]
         if status.stuck:

@@ -18,6 +18,9 @@ BOOKS_RETRY = RetryPolicy(
 # Where no customer waits (a refund that takes days), polls may be this far apart: each costs about ten history events.
 LONGEST_POLL_PAUSE = timedelta(hours=6)
 
+# A hold that the shop has not confirmed is released this long before the gateway would let it lapse.
+HOLD_MARGIN = timedelta(hours=1)
+
 # After a gateway call has failed for the policy's `stuck_after_seconds`, tries are this far apart, doubling.
 STUCK_PAUSE = timedelta(minutes=1)
 STUCK_PAUSE_AT_MOST = timedelta(hours=1)

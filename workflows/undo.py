@@ -62,44 +62,33 @@ class Undo:
         payment = await self._desk.look_up()
         while not self._is_over(payment):
             payment = await self._step(payment)
+        self._note_end(payment)
         await self._journal.write()
 
     def _is_over(self, payment: PaymentSnapshot | None) -> bool:
-        if payment is None and self._journal.booked.captured_minor:
-            return False
-        if payment is None or payment.status is PaymentStatus.CANCELED:
-            self._end(payment)
-            return True
-        if payment.status is not PaymentStatus.CAPTURED:
-            return False
-        returned = payment.refunded(RefundStatus.SUCCEEDED)
-        if returned != payment.captured:
-            return False
-        self._enter_refunding(payment)
-        self._journal.enter(
-            CheckoutState.REFUNDED,
-            self._cause,
-            payment=payment,
-            event=EventType.REFUND_SUCCEEDED,
-            details={"refunded": returned.minor, "currency": returned.currency},
-            stuck=False,
-            waiting_for=None,
-        )
-        return True
+        """Whether nothing is held and nothing is kept. A captured payment that the gateway no longer shows is not."""
+        if payment is None:
+            return not self._journal.booked.captured_minor
+        match payment.status:
+            case PaymentStatus.CANCELED:
+                return True
+            case PaymentStatus.CAPTURED:
+                return payment.refunded(RefundStatus.SUCCEEDED) == payment.captured
+            case _:
+                return False
 
     async def _step(self, payment: PaymentSnapshot | None) -> PaymentSnapshot | None:
         """Act on what the payment is now; answers what it is then."""
-        match payment.status if payment else None:
-            case PaymentStatus.CAPTURED if payment:
+        if payment is None:
+            await self._cases.review("payment_unknown", "the gateway no longer shows the payment that was captured")
+            return await self._desk.look_up()
+        match payment.status:
+            case PaymentStatus.CAPTURED:
                 return await self._give_back(payment)
             case PaymentStatus.PROCESSING:
                 return await self._wait()
-            case None:
-                await self._cases.review("payment_unknown", "the gateway no longer shows the payment that was captured")
-                return await self._desk.look_up()
-            case _ if payment:
+            case _:
                 return await self._void(payment)
-        raise AssertionError(f"no step for {payment}")
 
     async def _void(self, payment: PaymentSnapshot) -> PaymentSnapshot | None:
         if catch_up(self._journal.booked, payment):
@@ -171,8 +160,24 @@ class Undo:
         elif payment.refunded(RefundStatus.PENDING).minor and catch_up(self._journal.booked, payment):
             self._journal.enter(CheckoutState.REFUNDING, self._cause, name="refund_pending", payment=payment)
 
-    def _end(self, payment: PaymentSnapshot | None) -> None:
-        """Nothing was kept: end where the reason says; late money that came to nothing ends where it was."""
+    def _note_end(self, payment: PaymentSnapshot | None) -> None:
+        if payment is None or payment.status is PaymentStatus.CANCELED:
+            self._enter_kept_nothing(payment)
+            return
+        self._enter_refunding(payment)
+        returned = payment.refunded(RefundStatus.SUCCEEDED)
+        self._journal.enter(
+            CheckoutState.REFUNDED,
+            self._cause,
+            payment=payment,
+            event=EventType.REFUND_SUCCEEDED,
+            details={"refunded": returned.minor, "currency": returned.currency},
+            stuck=False,
+            waiting_for=None,
+        )
+
+    def _enter_kept_nothing(self, payment: PaymentSnapshot | None) -> None:
+        """End where the reason says; late money that came to nothing ends where it was."""
         state, event = _ENDS.get(self._reason, (self._started_in, None))
         late = self._reason is EndReason.LATE_MONEY
         self._journal.enter(

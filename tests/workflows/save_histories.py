@@ -4,11 +4,13 @@ Runs on a stack of its own. The file name is the ending and the day it was saved
 """
 
 import asyncio
+import json
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from devstack import postgres
 from devstack.temporal import temporal_server
@@ -90,7 +92,7 @@ async def refunded_after_review(shop: Shop) -> str:
     """Paid, rejected, the gateway down until a person asks again."""
     checkout = await paid(shop, SagaPolicy(20, 60, 2))
     await shop.fault("refunds.create", "unavailable_503", checkout, count=1000)
-    await shop.sagas().reject(checkout, "out of stock", 1)
+    await shop.sagas().reject(checkout, "out of stock", 10)
     await shop.until(checkout, "needs_review")
     await shop.sandbox.delete("/sandbox/faults")
     await shop.handle(checkout).signal("retry_now")
@@ -181,8 +183,19 @@ async def save(shop: Shop, scenario: Callable[[Shop], Awaitable[str]]) -> None:
     handle = shop.parts.client.get_workflow_handle(await scenario(shop))
     await eventually(handle.describe, lambda description: description.close_time is not None)
     path = FOLDER / f"{scenario.__name__}@{datetime.now(UTC):%Y-%m-%d}.json"
-    path.write_text((await handle.fetch_history()).to_json() + "\n")
+    history = json.loads((await handle.fetch_history()).to_json())
+    path.write_text(json.dumps(without_machine(history), indent=1) + "\n")
     print(path.name)  # noqa: T201
+
+
+def without_machine(value: Any) -> Any:
+    """The history without what only tells of the machine that made it: stack traces, process and host names."""
+    if isinstance(value, list):
+        return [without_machine(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {key: item for key, item in value.items() if key not in ("stackTrace", "workerInstanceKey")}
+    return {key: "worker" if key == "identity" else without_machine(item) for key, item in kept.items()}
 
 
 if __name__ == "__main__":

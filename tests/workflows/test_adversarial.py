@@ -196,7 +196,7 @@ async def test_a_refund_whose_key_is_too_old_can_be_made_after_a_person_acted(sh
                 "request": json.dumps(asdict(request)),
             },
         )
-    await shop.sagas().reject(checkout, "out of stock", 1)
+    await shop.sagas().reject(checkout, "out of stock", 10)
     status = await shop.until(checkout, "needs_review")
     assert status.failure is not None
     assert status.failure.code == "key_expired"
@@ -212,7 +212,7 @@ async def test_keys_that_are_spent_one_after_the_other_are_not_burnt_in_a_loop(s
     await shop.pay(checkout)
     await shop.until(checkout, "paid")
     await shop.fault("refunds.create", "stored_500", checkout, count=100000, executed=False)
-    await shop.sagas().reject(checkout, "out of stock", 1)
+    await shop.sagas().reject(checkout, "out of stock", 10)
     await asyncio.sleep(5)
     used = len(await Operations(shop.parts.engine).of_checkout(checkout.id))
     length = (await shop.handle(checkout).describe()).history_length
@@ -227,7 +227,7 @@ async def test_a_foreign_refund_that_fails_leaves_nothing_owed(shop: Shop) -> No
     await shop.pay(checkout, method="pm_card_pendingRefund")
     status = await shop.until(checkout, "paid")
     foreign = await refund_at_gateway(shop, status.payment_id, 1000)
-    await shop.sagas().reject(checkout, "out of stock", 3)
+    await shop.sagas().reject(checkout, "out of stock", 10)
     await eventually(
         lambda: shop.gateway_rows(checkout), lambda seen: sum(row["operation"] == "refund" for row in seen) == 2
     )
@@ -351,7 +351,7 @@ async def test_an_early_retry_closes_no_later_case(shop: Shop) -> None:
     await shop.handle(checkout).signal("retry_now")
     await shop.pay(checkout, method="pm_card_pendingRefund")
     await shop.until(checkout, "paid")
-    await shop.sagas().reject(checkout, "out of stock", 3)
+    await shop.sagas().reject(checkout, "out of stock", 10)
     rows = await eventually(
         lambda: shop.gateway_rows(checkout), lambda seen: any(row["operation"] == "refund" for row in seen)
     )

@@ -1,13 +1,17 @@
 """What a gateway, a network or a process can do to a saga, and what must be left true: charged once, or given back."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from api.sagas import NotTakenOnError, Sagas
+from api.wiring import live_modes
 from domain.checkout import CaptureMode
 from domain.saga import SagaPolicy
 from tests.workflows.support import Shop, eventually
+from worker import build_worker
 
 CONFIRMED: dict[str, Any] = {"confirm_within_seconds": 600}
 ON_CONFIRM: dict[str, Any] = {"capture": CaptureMode.ON_CONFIRM, "confirm_within_seconds": 600}
@@ -155,7 +159,7 @@ async def test_a_compensation_that_keeps_failing_opens_a_case_and_goes_on(shop: 
     await shop.pay(checkout)
     await shop.until(checkout, "paid")
     await shop.fault("refunds.create", "unavailable_503", checkout, count=1000)
-    await shop.sagas().reject(checkout, "out of stock", 1)
+    await shop.sagas().reject(checkout, "out of stock", 10)
     status = await shop.until(checkout, "needs_review")
     assert status.stuck
     assert status.failure is not None
@@ -189,7 +193,7 @@ async def test_a_time_out_after_the_capture_takes_the_money_once(shop: Shop) -> 
     await shop.pay(checkout)
     await shop.until(checkout, "authorized")
     await shop.fault("payment_intents.capture", "timeout_after", checkout)
-    await shop.sagas().confirm(checkout, 1)
+    await shop.sagas().confirm(checkout, 10)
     await shop.until(checkout, "completed", patience=60)
     assert await shop.moved(checkout) == {"authorization": [4200], "capture": [4200]}
 
@@ -201,3 +205,16 @@ async def test_a_checkout_that_nobody_started_is_started(shop: Shop) -> None:
     await shop.pay(checkout)
     await shop.until(checkout, "completed")
     assert await shop.taken(checkout) == 1
+
+
+async def test_a_command_that_no_worker_hears_is_not_said_to_be_taken_on(shop: Shop) -> None:
+    """What no worker has accepted stands in the server's memory only: the shop must know to say it again."""
+    nobody = replace(shop.parts, task_queue=f"{shop.parts.task_queue}-nobody")
+    sagas = Sagas(nobody.client, nobody.task_queue, shop.policy, live_modes(nobody.gateways))
+    checkout = await shop.record()
+    await sagas.start(checkout)
+    with pytest.raises(NotTakenOnError):
+        await sagas.cancel(checkout, 1)
+    async with build_worker(nobody):
+        assert await sagas.cancel(checkout, 20)
+    await shop.until(checkout, "canceled")

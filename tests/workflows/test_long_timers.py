@@ -71,6 +71,19 @@ async def test_a_hold_that_nobody_confirms_for_six_days_is_voided(
     assert await long_shop.moved(checkout) == {"authorization": [4200], "release": [4200]}
 
 
+async def test_a_hold_is_released_before_the_gateway_lets_it_lapse(
+    long_shop: Shop, skipping: WorkflowEnvironment
+) -> None:
+    """The shop may take ten days, the hold lasts seven: it is released in order, not found gone."""
+    seconds = int(timedelta(days=10).total_seconds())
+    checkout = await long_shop.open(PATIENT, capture=CaptureMode.ON_CONFIRM, confirm_within_seconds=seconds)
+    await long_shop.pay(checkout)
+    await long_shop.until(checkout, "authorized")
+    assert (await end_of(skipping, checkout)).state == "canceled"
+    rows = await long_shop.timeline(checkout)
+    assert timedelta(days=6) < rows[-1].at - rows[0].at < timedelta(days=7)
+
+
 async def test_a_paid_order_that_nobody_confirms_for_thirty_days_is_refunded(
     long_shop: Shop, skipping: WorkflowEnvironment
 ) -> None:
@@ -90,7 +103,7 @@ async def test_a_gateway_that_is_down_for_days_delays_the_refund_only(
     await long_shop.pay(checkout)
     await long_shop.until(checkout, "paid")
     await long_shop.fault("refunds.create", "unavailable_503", checkout, count=60)
-    await long_shop.sagas().reject(checkout, "out of stock", 0.5)
+    await long_shop.sagas().reject(checkout, "out of stock", 10)
     status = await end_of(skipping, checkout)
     assert status.state == "refunded"
     path = await long_shop.path(checkout)
