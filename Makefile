@@ -17,8 +17,9 @@ $(READY): requirements-dev.lock devstack/setup.sh
 demo: $(READY) ## run real checkouts through the whole system and check every promise
 	@$(PYTHON) -m devstack.demo $(ARGS)
 
-test: $(READY) ## run the tests on all cores; ARGS="tests/api -k refund" goes to pytest instead
-	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 3)
+# A file's tests stay in one process: two stacks of tests/devstack that start at once may choose the same port.
+test: $(READY) ## run the tests, three at a time; ARGS="tests/api -k refund" goes to pytest instead
+	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 3 --dist loadfile)
 
 up: $(READY) ## run the whole system until Ctrl-C; ARGS="--workers 2"
 	@$(PYTHON) -m devstack up $(ARGS)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from config.settings import TemporalSettings
 from devstack import keys, launch, ports, postgres, temporal
 from devstack.errors import PartFailedError, StackError
 from devstack.files import write_private
@@ -42,6 +43,14 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """What worker and API run with; for commands of the product that belong to this stack."""
         return product_environment(self.options, self.addresses, self._secret)
+
+    @property
+    def temporal_settings(self) -> TemporalSettings:
+        """The Temporal server of this stack as a client finds it."""
+        if (outside := external_temporal()) is not None:
+            return outside
+        namespace = self.environment.get("TEMPORAL_NAMESPACE") or "default"
+        return temporal.here(int(self.addresses.temporal.rpartition(":")[2]), namespace)
 
     @property
     def workers(self) -> tuple[str, ...]:
@@ -106,11 +115,6 @@ class Stack:
         """Kill the API as a crash would."""
         self._kill("api")
 
-    async def stop_part(self, name: str) -> None:
-        """Stop one part gently: a worker by its name, or "api". Raises KeyError."""
-        await self._supervisor.stop(name)
-        self._tell()
-
     def _kill(self, name: str) -> str:
         part = self._supervisor.release(name)
         assert isinstance(part, ChildPart), "workers and API are children of ours"
@@ -142,9 +146,9 @@ class Stack:
         if (outside := external_temporal()) is not None:
             await launch.prepare_temporal(outside)
             return
-        namespace = self.environment.get("TEMPORAL_NAMESPACE") or "default"
-        part = self._supervisor.spawn(launch.temporal_server(self.options.layout, port, namespace))
-        await launch.temporal_ready(part, temporal.here(port["temporal"], namespace), self._say)
+        where = self.temporal_settings
+        spec = launch.temporal_server(self.options.layout, port, where.temporal_namespace)
+        await launch.temporal_ready(self._supervisor.spawn(spec), where, self._say)
 
     async def _start_sandbox(self) -> None:
         if self.addresses.sandbox is not None:

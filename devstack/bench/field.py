@@ -17,7 +17,7 @@ from devstack.bench.wire import Http
 from devstack.errors import StackError
 from devstack.parts import ChildPart, PartSpec, Say
 from devstack.records import stop_one
-from devstack.settings import external_temporal, python
+from devstack.settings import python
 from devstack.stack import Stack
 
 _JSON = {"Content-Type": "application/json"}
@@ -90,9 +90,7 @@ async def field_on(stack: Stack, say: Say) -> AsyncIterator[Field]:
 
 
 async def _temporal(stack: Stack) -> Client:
-    port = int(stack.addresses.temporal.rpartition(":")[2])
-    namespace = stack.environment.get("TEMPORAL_NAMESPACE") or "default"
-    client = await temporal.connect(external_temporal() or temporal.here(port, namespace))
+    client = await temporal.connect(stack.temporal_settings)
     if client is None:
         raise StackError("the Temporal server has gone")
     return client

@@ -11,8 +11,6 @@ import httpx
 from temporalio.service import RPCError
 
 from api.wiring import connect_temporal
-from config.settings import TemporalSettings
-from devstack import temporal
 from devstack.demo import agreement, crash, promise
 from devstack.demo.agreement import Agreement
 from devstack.demo.board import Board
@@ -22,7 +20,6 @@ from devstack.demo.report import Outcome, ui_url
 from devstack.demo.scenarios import SCENARIOS
 from devstack.demo.stage import Scenario, Stage, Told
 from devstack.demo.witnesses import Witnesses
-from devstack.settings import external_temporal
 from devstack.stack import Stack
 from domain.timeline import TimelineRow
 from ledger.books import Books
@@ -127,7 +124,7 @@ class Show:
         engine = create_engine(self._stack.addresses.database_url, pool_size=4)
         try:
             books = Books(engine)
-            where = _temporal_of(self._stack)
+            where = self._stack.temporal_settings
             witnesses = Witnesses(self._shop, self._gateway, books, await connect_temporal(where))
             outcomes = [await _with_evidence(told, witnesses) for told in everything]
             for told, seen in outcomes:
@@ -162,13 +159,6 @@ async def _with_evidence(told: Told, witnesses: Witnesses) -> Outcome:
     except (StoryError, httpx.HTTPError, RPCError) as error:
         told.trouble.append(f"no evidence could be had: {error}")
         return told, None
-
-
-def _temporal_of(stack: Stack) -> TemporalSettings:
-    """The server of this stack as a client finds it."""
-    namespace = stack.environment.get("TEMPORAL_NAMESPACE") or "default"
-    port = int(stack.addresses.temporal.rpartition(":")[2])
-    return external_temporal() or temporal.here(port, namespace)
 
 
 async def perform(stack: Stack, board: Board) -> Result:

@@ -66,12 +66,17 @@ class Stage:
         if answer.status_code != httpx.codes.OK:
             raise StoryError(f"the 3-D Secure page answered {answer.status_code}")
 
-    async def tell(self, command: str, body: Json | None = None) -> int:
-        """The shop confirms, rejects or cancels; the status: 200 when done, 202 when taken on."""
+    async def tell(self, command: str, body: Json | None = None) -> None:
+        """The shop confirms, rejects or cancels; it is done (200) or taken on (202)."""
         self.say(f"the shop says {command}")
-        answer = await self.shop.post(f"/checkouts/{self.checkout_id}/{command}", body)
-        accepted(answer, 200, 202)
-        return answer.status_code
+        accepted(await self.shop.post(f"/checkouts/{self.checkout_id}/{command}", body), 200, 202)
+
+    async def tell_nobody(self, command: str) -> None:
+        """The shop says it while no worker can hear it: the API must not claim that it was taken on (503)."""
+        self.say(f"the shop says {command}, nobody hears it")
+        answer = await self.shop.post(f"/checkouts/{self.checkout_id}/{command}", None)
+        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            raise StoryError(f"{command} was answered {answer.status_code} while no worker ran")
 
     async def fault(self, operation: str, kind: str, **more: object) -> str:
         """Make the gateway stumble, for this order alone; the fault's id."""

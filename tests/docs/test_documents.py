@@ -86,6 +86,15 @@ def test_the_commands_are_really_read() -> None:
     assert "api.keys" in _MODULE.findall(README)
 
 
+def test_the_example_of_arguments_selects_tests() -> None:
+    """A newcomer who runs the README's `make test ARGS="…"` sees tests run, and not that none was found."""
+    example = re.search(r'make test ARGS="(\S+) -k (\w+)"', README)
+    assert example is not None
+    folder, word = example.groups()
+    files = (ROOT / folder).glob("test_*.py")
+    assert any(word in name for file in files for name in re.findall(r"def (test_\w+)", file.read_text()))
+
+
 def test_the_readme_names_every_webhook_event() -> None:
     """Both the forwarding command and the list for the dashboard name the events that the adapter acts on."""
     forwarding = re.search(r"--events (\S+)", README)
