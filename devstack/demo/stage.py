@@ -67,9 +67,16 @@ class Stage:
             raise StoryError(f"the 3-D Secure page answered {answer.status_code}")
 
     async def tell(self, command: str, body: Json | None = None) -> None:
-        """The shop confirms, rejects or cancels; it is done (200) or taken on (202)."""
+        """The shop confirms, rejects or cancels, and says it again while no worker hears it (503)."""
         self.say(f"the shop says {command}")
-        accepted(await self.shop.post(f"/checkouts/{self.checkout_id}/{command}", body), 200, 202)
+
+        async def said() -> httpx.Response:
+            return await self.shop.post(f"/checkouts/{self.checkout_id}/{command}", body)
+
+        answer = await eventually(
+            said, lambda a: a.status_code != httpx.codes.SERVICE_UNAVAILABLE, "a worker to hear the shop"
+        )
+        accepted(answer, 200, 202)
 
     async def tell_nobody(self, command: str) -> None:
         """The shop says it while no worker can hear it: the API must not claim that it was taken on (503)."""
