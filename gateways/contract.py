@@ -3,7 +3,7 @@
 An adapter makes one HTTP attempt per call and never retries by itself: the durable retries are Temporal's. It raises
 
 - OutcomeUnknownError when the call may have happened (time-out, reset, 5xx); KeySpentError, a kind of it, when the same
-  key will only bring the same failure again,
+  key will only bring the same failure again (never from a look-up, which carries no key),
 - GatewayBusyError when it did not and the gateway asks to come back,
 - GatewayRefusedError when the request itself is wrong and can never work,
 - GatewayMisconfiguredError for credentials and account settings,

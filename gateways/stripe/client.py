@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 import stripe
 
-from domain.errors import OutcomeUnknownError
+from domain.errors import KeySpentError, OutcomeUnknownError
 from gateways.stripe.errors import read_error
 from gateways.stripe.options import StripeOptions
 
@@ -49,6 +49,14 @@ class StripeConnection:
         if not isinstance(answer, stripe.StripeObject):
             raise OutcomeUnknownError("Stripe's answer is no object")
         return answer.to_dict()
+
+    async def read(self, call: Call) -> Answer:
+        """Make one call that only reads, and so carries no key that a failure could spoil. Raises as `send` does."""
+        try:
+            return await self.send(call)
+        except KeySpentError as error:
+            # Told of a key, this would let an operation go on under its next key although nothing was seen yet.
+            raise OutcomeUnknownError(str(error)) from None
 
     async def close(self) -> None:
         """Close the connections of the running loop."""

@@ -44,7 +44,7 @@ class StripeReader:
     async def lookup(self, payment_id: str) -> PaymentSnapshot | None:
         """The payment as it is now; None when this account has no such PaymentIntent. Raises GatewayError."""
         try:
-            intent = await self._connection.send(
+            intent = await self._connection.read(
                 lambda client: client.v1.payment_intents.retrieve_async(payment_id, {"expand": EXPAND})
             )
         except RefusalError as refusal:
@@ -92,7 +92,7 @@ class StripeReader:
         quoted = reference.replace("\\", "\\\\").replace("'", "\\'")
         query = f"metadata['{REFERENCE}']:'{quoted}'"
         try:
-            page = await self._connection.send(
+            page = await self._connection.read(
                 lambda client: client.v1.payment_intents.search_async({"query": query, "limit": _MOST_FOUND})
             )
         except RefusalError:
@@ -118,7 +118,7 @@ class StripeReader:
 
     async def _page(self, call: Call) -> Object:
         try:
-            return await self._connection.send(call)
+            return await self._connection.read(call)
         except RefusalError as refusal:
             raise refusal.as_error() from None
 

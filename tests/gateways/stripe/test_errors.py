@@ -79,6 +79,15 @@ async def test_a_500_that_stripe_stored_spends_its_key(gateway: StripeGateway, s
     assert not isinstance(unknown.value, KeySpentError)
 
 
+@pytest.mark.parametrize("read", ["lookup", "find"])
+async def test_a_look_up_spends_no_key(gateway: StripeGateway, scripted: ScriptedServer, read: str) -> None:
+    """A failed look-up has shown nothing: an operation must not go on under a new key because of it."""
+    scripted.tell(error(500, {"Stripe-Should-Retry": "false"}, type="api_error"))
+    with pytest.raises(OutcomeUnknownError) as unknown:
+        await getattr(gateway, read)("pi_1")
+    assert not isinstance(unknown.value, KeySpentError)
+
+
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
