@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvicorn
 
-from sandbox.app import Settings, Webhook, create_app
+from sandbox.app import GATEWAYS, Settings, create_app
 from sandbox.wire import Hanging, WireProtocol
 
 _PORTS_TO_TRY = 20
@@ -20,11 +20,13 @@ _PORTS_TO_TRY = 20
 class _Server(uvicorn.Server):
     """uvicorn that says when it listens, and lets go of requests that are never answered."""
 
-    def __init__(self, config: uvicorn.Config, hanging: Hanging, announce: Path | None, url: str) -> None:
+    def __init__(
+        self, config: uvicorn.Config, hanging: Hanging, announce: Path | None, announced: dict[str, str]
+    ) -> None:
         super().__init__(config)
         self._hanging = hanging
         self._announce = announce
-        self._url = url
+        self._announced = announced
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -32,9 +34,9 @@ class _Server(uvicorn.Server):
             return
         if self._announce is not None:
             draft = self._announce.with_name(f"{self._announce.name}.{os.getpid()}")
-            draft.write_text(json.dumps({"url": self._url, "pid": os.getpid()}))
+            draft.write_text(json.dumps({**self._announced, "pid": os.getpid()}))
             draft.replace(self._announce)
-        print(f"sandbox: {self._url}", flush=True)
+        print(f"sandbox: {self._announced['url']}", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._hanging.stop()
@@ -49,23 +51,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path("sandbox-data"), help="folder of the databases")
     parser.add_argument("--announce", type=Path, help="file that receives url and pid once the sandbox listens")
     parser.add_argument("--public-url", default=env.get("SANDBOX_PUBLIC_URL"), help="how browsers reach the pages")
-    parser.add_argument("--stripe-webhook-url", default=env.get("SANDBOX_STRIPE_WEBHOOK_URL"))
-    parser.add_argument("--stripe-webhook-secret", default=env.get("SANDBOX_STRIPE_WEBHOOK_SECRET"))
-    parser.add_argument("--stripe-webhook-events", default=env.get("SANDBOX_STRIPE_WEBHOOK_EVENTS", "*"))
-    parser.add_argument("--stripe-search-lag", type=float, default=float(env.get("SANDBOX_STRIPE_SEARCH_LAG", "0")))
+    for gateway in GATEWAYS:
+        gateway.options(parser)
     given = parser.parse_args()
-    if given.stripe_webhook_url and not given.stripe_webhook_secret:
-        parser.error("a webhook URL needs a secret: set SANDBOX_STRIPE_WEBHOOK_SECRET")
+    for gateway in GATEWAYS:
+        if problem := gateway.problem(given):
+            parser.error(problem)
     return given
-
-
-def _settings(given: argparse.Namespace) -> Settings:
-    webhook = None
-    if given.stripe_webhook_url:
-        events = tuple(name.strip() for name in given.stripe_webhook_events.split(",") if name.strip())
-        webhook = Webhook(given.stripe_webhook_url, given.stripe_webhook_secret, events or ("*",))
-    public_url = given.public_url.rstrip("/") if given.public_url else None
-    return Settings(given.data, public_url, webhook, given.stripe_search_lag)
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -91,8 +83,10 @@ def main() -> None:
     host = f"[{given.host}]" if ":" in given.host else given.host
     url = f"http://{host}:{listener.getsockname()[1]}"
     hanging = Hanging()
+    public_url = given.public_url.rstrip("/") if given.public_url else None
+    app = create_app(Settings(given.data, public_url, given), hanging)
     config = uvicorn.Config(
-        create_app(_settings(given), hanging),
+        app,
         http=WireProtocol,
         loop="uvloop",
         lifespan="on",
@@ -103,7 +97,7 @@ def main() -> None:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=3,
     )
-    server = _Server(config, hanging, given.announce, url)
+    server = _Server(config, hanging, given.announce, {"url": url, **app.state.announced})
     with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(server.serve(sockets=[listener]))
 

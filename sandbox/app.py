@@ -1,91 +1,85 @@
 """The sandbox as an ASGI application: every gateway, the shared control interface, the index."""
 
+import argparse
 import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Route
 
-from sandbox import pages
+from sandbox import pages, settlement
+from sandbox.adyen.part import Adyen
 from sandbox.books import Books
 from sandbox.clock import Clock
-from sandbox.control import Control, refuse
-from sandbox.faults import ControlError, Faults
-from sandbox.stripe import settlement
-from sandbox.stripe.api import Api
-from sandbox.stripe.control import StripeControl
-from sandbox.stripe.gateway import Gateway
-from sandbox.stripe.pages import Pages, latest
-from sandbox.stripe.routes import OPERATIONS
-from sandbox.stripe.sender import Sender
+from sandbox.control.errors import ControlError
+from sandbox.control.interface import Control, refuse
+from sandbox.faults import Faults
+from sandbox.part import Part
+from sandbox.paypal.part import PayPal
+from sandbox.stripe.part import Stripe
+from sandbox.tools import Tools
+from sandbox.webhooks.sender import Sender
 from sandbox.wire import Hanging
 
 _logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """An endpoint that exists from the start."""
-
-    url: str
-    secret: str
-    events: tuple[str, ...] = ("*",)
+GATEWAYS = (Stripe, PayPal, Adyen)
+"""Every gateway the sandbox plays. A new one is a folder with a `Part`, named here."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the data lies, and what the outside looks like. `public_url` is how a customer's browser gets here."""
+    """Where the data lies, how a customer's browser gets here, and the gateways' options as they were given."""
 
     data: Path
-    public_url: str | None = None
-    stripe_webhook: Webhook | None = None
-    stripe_search_lag: float = 0.0
+    public_url: str | None
+    given: argparse.Namespace
 
 
 def create_app(settings: Settings, hanging: Hanging) -> Starlette:
-    """Build the sandbox on its data folder."""
+    """Build the sandbox on its data folder; `app.state.announced` is what the announce file says besides."""
     settings.data.mkdir(parents=True, exist_ok=True)
     clock = Clock(settings.data / "clock.json")
     books = Books(settings.data / "books.sqlite")
     faults = Faults()
-    faults.know(OPERATIONS)
-    gateway = Gateway(settings.data, clock, books, faults)
-    gateway.search_lag = settings.stripe_search_lag
-    hook = settings.stripe_webhook
-    if hook is not None:
-        gateway.endpoints.configure(hook.url, hook.secret, list(hook.events))
+    tools = Tools(settings.data, clock, books, faults, hanging, settings.public_url)
+    parts: list[Part] = [each(tools, settings.given) for each in GATEWAYS]
+    for part in parts:
+        faults.know(part.gateway.name, part.operations, lying_events=part.lying_events)
 
     async def index(_: Request) -> Response:
-        return pages.index(clock, faults, latest(gateway))
+        return pages.index(clock, faults, {part.gateway.name: part.latest() for part in parts})
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        async with _running(gateway):
+        async with _running(parts):
             yield
-        gateway.close()
+        for part in parts:
+            part.gateway.close()
         books.close()
 
     routes: list[BaseRoute] = [
-        Mount("/v1", app=Api(gateway, hanging, settings.public_url)),
-        *Pages(gateway, settings.public_url).routes(),
-        *Control(clock, books, faults, lambda: settlement.catch_up(gateway)).routes(),
-        *StripeControl(gateway, settings.public_url).routes(),
+        *(route for part in parts for route in part.routes()),
+        *Control(clock, books, faults, parts).routes(),
         Route("/", index),
     ]
-    return Starlette(routes=routes, exception_handlers={ControlError: refuse}, lifespan=lifespan)
+    app = Starlette(routes=routes, exception_handlers={ControlError: refuse}, lifespan=lifespan)
+    app.state.announced = {name: told for part in parts for name, told in part.announced().items()}
+    return app
 
 
 @contextlib.asynccontextmanager
-async def _running(gateway: Gateway) -> AsyncIterator[None]:
-    """Keep the background work of a gateway going."""
-    tasks = [asyncio.create_task(Sender(gateway).run()), asyncio.create_task(settlement.keep_time(gateway))]
+async def _running(parts: Sequence[Part]) -> AsyncIterator[None]:
+    """Keep the background work of the gateways going."""
+    works = [work for part in parts for work in (Sender(part).run(), settlement.keep_time(part))]
+    tasks = [asyncio.create_task(work) for work in works]
     for task in tasks:
         task.add_done_callback(_stop_when_broken)
     try:

@@ -10,15 +10,25 @@ from typing import Any, Literal
 
 from sandbox.database import connect
 
-Movement = Literal["authorization", "charge", "capture", "release", "refund", "refund_failure", "refund_cancellation"]
+Movement = Literal[
+    "authorization",
+    "charge",
+    "capture",
+    "capture_failure",
+    "release",
+    "refund",
+    "refund_failure",
+    "refund_cancellation",
+]
+"""`charge` takes money in one step, `capture` takes what was authorized, a failure gives back what looked done."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS books (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     gateway TEXT NOT NULL,
     operation TEXT NOT NULL,
-    payment_intent TEXT NOT NULL,
-    charge TEXT NOT NULL,
+    payment TEXT NOT NULL,
+    movement_id TEXT NOT NULL,
     refund TEXT,
     amount INTEGER NOT NULL CHECK (amount > 0),
     currency TEXT NOT NULL,
@@ -26,7 +36,7 @@ CREATE TABLE IF NOT EXISTS books (
     idempotency_key TEXT,
     at INTEGER NOT NULL
 );
-CREATE INDEX IF NOT EXISTS books_payment ON books (payment_intent);
+CREATE INDEX IF NOT EXISTS books_payment ON books (payment);
 CREATE INDEX IF NOT EXISTS books_checkout ON books (checkout_id);
 CREATE TRIGGER IF NOT EXISTS books_refuse_update BEFORE UPDATE ON books
 BEGIN SELECT RAISE(ABORT, 'the books are append-only'); END;
@@ -37,12 +47,16 @@ BEGIN SELECT RAISE(ABORT, 'the books are append-only'); END;
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One movement, in minor units; `at` is virtual time."""
+    """One movement, in minor units; `at` is virtual time.
+
+    `payment` is the gateway's id of the whole payment (a PaymentIntent, an order, a payment link), `movement_id`
+    the one of what was authorized or taken (a charge, an authorization or capture, a pspReference).
+    """
 
     gateway: str
     operation: Movement
-    payment_intent: str
-    charge: str
+    payment: str
+    movement_id: str
     refund: str | None
     amount: int
     currency: str
@@ -56,7 +70,15 @@ class Books:
 
     def __init__(self, path: Path) -> None:
         self._connection = connect(path)
+        self._rename_old_columns()
         self._connection.executescript(_SCHEMA)
+
+    def _rename_old_columns(self) -> None:
+        """Books written when Stripe was the only gateway stay readable."""
+        columns = {row["name"] for row in self._connection.execute("PRAGMA table_info(books)")}
+        for old, new in (("payment_intent", "payment"), ("charge", "movement_id")):
+            if old in columns:
+                self._connection.execute(f"ALTER TABLE books RENAME COLUMN {old} TO {new}")
 
     def begin(self) -> None:
         """Open a transaction, so that the rows of one request appear together or not at all."""
@@ -73,20 +95,20 @@ class Books:
     def append(self, entry: Entry) -> None:
         """Write one movement."""
         self._connection.execute(
-            "INSERT INTO books (gateway, operation, payment_intent, charge, refund, amount, currency, checkout_id,"
-            " idempotency_key, at) VALUES (:gateway, :operation, :payment_intent, :charge, :refund, :amount,"
+            "INSERT INTO books (gateway, operation, payment, movement_id, refund, amount, currency, checkout_id,"
+            " idempotency_key, at) VALUES (:gateway, :operation, :payment, :movement_id, :refund, :amount,"
             " :currency, :checkout_id, :idempotency_key, :at)",
             asdict(entry),
         )
 
     def rows(
-        self, gateway: str | None = None, payment_intent: str | None = None, checkout_id: str | None = None
+        self, gateway: str | None = None, payment: str | None = None, checkout_id: str | None = None
     ) -> list[dict[str, Any]]:
         """Every movement in the order it happened, narrowed by what is given."""
         found: list[sqlite3.Row] = self._connection.execute(
-            "SELECT * FROM books WHERE (?1 IS NULL OR gateway = ?1) AND (?2 IS NULL OR payment_intent = ?2)"
+            "SELECT * FROM books WHERE (?1 IS NULL OR gateway = ?1) AND (?2 IS NULL OR payment = ?2)"
             " AND (?3 IS NULL OR checkout_id = ?3) ORDER BY sequence",
-            (gateway, payment_intent, checkout_id),
+            (gateway, payment, checkout_id),
         ).fetchall()
         return [dict(row) for row in found]
 
@@ -94,7 +116,8 @@ class Books:
         """What the merchant holds per currency: charged and captured, less what went back."""
         found = self._connection.execute(
             "SELECT currency, SUM(CASE WHEN operation IN ('charge', 'capture', 'refund_failure',"
-            " 'refund_cancellation') THEN amount WHEN operation = 'refund' THEN -amount ELSE 0 END) AS total"
+            " 'refund_cancellation') THEN amount WHEN operation IN ('refund', 'capture_failure') THEN -amount"
+            " ELSE 0 END) AS total"
             " FROM books WHERE gateway = ? GROUP BY currency ORDER BY currency",
             (gateway,),
         ).fetchall()

@@ -5,6 +5,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.control.body import positive
+from sandbox.control.errors import ControlError
+
 WEBHOOK = "webhook"
 EVERY_CALL = "*"
 
@@ -12,27 +15,22 @@ BEFORE = frozenset(
     {"timeout_before", "reset_before", "error_500_before", "rate_limit_429", "unavailable_503", "html_502"}
 )
 AFTER = frozenset({"timeout_after", "reset_after", "error_500_after", "slow_drip"})
-TAMPERING = frozenset({"amount_off_by_one", "other_currency", "livemode_true"})
+TAMPERING = frozenset({"amount_off_by_one", "other_account", "other_currency", "livemode_true"})
 EXECUTION = frozenset({"slow", "stored_500"})
 CALL_KINDS = BEFORE | AFTER | TAMPERING | EXECUTION
 WEBHOOK_KINDS = frozenset({"duplicate", "reorder", "delay", "lose", "forge"})
 
 
-class ControlError(Exception):
-    """A control request that says something the sandbox cannot do; `field` names what is wrong."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
-        self.message = message
-
-
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What shall go wrong. `count` strikes at the next N calls, `rate` at that share of all calls."""
+    """What shall go wrong. `count` strikes at the next N calls, `rate` at that share of all calls.
+
+    `gateway` narrows a fault whose operation several gateways share.
+    """
 
     operation: str
     kind: str
+    gateway: str | None = None
     count: int | None = None
     rate: float | None = None
     match: dict[str, str] = field(default_factory=dict)
@@ -66,17 +64,20 @@ class Faults:
     """All faults set on this sandbox, asked once per call and once per event."""
 
     def __init__(self) -> None:
-        self._operations: set[str] = {EVERY_CALL, WEBHOOK}
+        self._operations: dict[str, frozenset[str]] = {}
+        self._lying: set[str] = set()
         self._faults: dict[str, _Active] = {}
         self._number = 0
 
-    def know(self, operations: set[str]) -> None:
-        """Learn the names of a gateway's operations, so that a misspelt one is refused."""
-        self._operations |= operations
+    def know(self, gateway: str, operations: frozenset[str], *, lying_events: bool = False) -> None:
+        """Learn a gateway's operations, so that a misspelt one is refused, and whether its events can lie."""
+        self._operations[gateway] = operations
+        if lying_events:
+            self._lying.add(gateway)
 
     def add(self, body: Any) -> dict[str, Any]:
         """Set a fault from the control interface's JSON."""
-        fault = _parse(body, self._operations)
+        fault = _parse(body, self._operations, self._lying)
         self._number += 1
         until = None if fault.for_seconds is None else time.monotonic() + fault.for_seconds
         active = _Active(f"fault_{self._number}", fault, fault.count, until)
@@ -95,15 +96,17 @@ class Faults:
         """Take all faults back."""
         self._faults.clear()
 
-    def watching(self, operation: str) -> bool:
+    def watching(self, operation: str, gateway: str) -> bool:
         """Whether any fault could strike this operation, which saves looking up metadata when none could."""
-        return any(active.alive() and _covers(active.fault, operation) for active in self._faults.values())
+        return any(active.alive() and _covers(active.fault, operation, gateway) for active in self._faults.values())
 
-    def strike(self, operation: str, metadata: dict[str, str], event_type: str | None = None) -> Fault | None:
+    def strike(
+        self, operation: str, gateway: str, metadata: dict[str, str], event_type: str | None = None
+    ) -> Fault | None:
         """The fault that strikes now, if one does; it counts as fired."""
         for active in self._faults.values():
             fault = active.fault
-            if not active.alive() or not _covers(fault, operation):
+            if not active.alive() or not _covers(fault, operation, gateway):
                 continue
             if fault.event_type is not None and fault.event_type != event_type:
                 continue
@@ -118,26 +121,30 @@ class Faults:
         return None
 
 
-def _covers(fault: Fault, operation: str) -> bool:
+def _covers(fault: Fault, operation: str, gateway: str) -> bool:
+    if fault.gateway not in (None, gateway):
+        return False
     return fault.operation == operation or (fault.operation == EVERY_CALL and operation != WEBHOOK)
 
 
-def _parse(body: Any, operations: set[str]) -> Fault:
+def _parse(body: Any, known: dict[str, frozenset[str]], lying: set[str]) -> Fault:
     if not isinstance(body, dict):
         raise ControlError("body", "must be a JSON object")
     for name in body:
         if name not in Fault.__slots__:
             raise ControlError(name, f"is not known; known are {', '.join(Fault.__slots__)}")
     operation, kind = body.get("operation"), body.get("kind")
-    if operation not in operations:
+    operations = frozenset({EVERY_CALL, WEBHOOK}).union(*known.values())
+    if not isinstance(operation, str) or operation not in operations:
         raise ControlError("operation", f"must be one of {', '.join(sorted(operations))}")
-    kinds = WEBHOOK_KINDS if operation == WEBHOOK else CALL_KINDS
+    kinds = _kinds(operation, body.get("gateway"), lying)
     if kind not in kinds:
         raise ControlError("kind", f"must be one of {', '.join(sorted(kinds))}")
     count, rate = _count_and_rate(body)
     return Fault(
         operation=operation,
         kind=kind,
+        gateway=_gateway(body, operation, known),
         count=count,
         rate=rate,
         match=_match(body.get("match", {})),
@@ -146,6 +153,24 @@ def _parse(body: Any, operations: set[str]) -> Fault:
         for_seconds=positive(body, "for_seconds"),
         executed=_executed(body),
     )
+
+
+def _kinds(operation: str, gateway: Any, lying: set[str]) -> frozenset[str]:
+    """What can go wrong there; an event lies only where the fault names a gateway whose events can."""
+    if operation != WEBHOOK:
+        return CALL_KINDS
+    return WEBHOOK_KINDS | TAMPERING if isinstance(gateway, str) and gateway in lying else WEBHOOK_KINDS
+
+
+def _gateway(body: dict[str, Any], operation: str, known: dict[str, frozenset[str]]) -> str | None:
+    gateway = body.get("gateway")
+    if gateway is None:
+        return None
+    if not isinstance(gateway, str) or gateway not in known:
+        raise ControlError("gateway", f"must be one of {', '.join(sorted(known))}")
+    if operation not in known[gateway] | {EVERY_CALL, WEBHOOK}:
+        raise ControlError("gateway", f"has no operation {operation}")
+    return gateway
 
 
 def _count_and_rate(body: dict[str, Any]) -> tuple[int | None, float | None]:
@@ -177,13 +202,3 @@ def _executed(body: dict[str, Any]) -> bool:
     if not isinstance(executed, bool) or ("executed" in body and body.get("kind") != "stored_500"):
         raise ControlError("executed", "must be true or false, and only belongs to stored_500")
     return executed
-
-
-def positive(body: dict[str, Any], name: str) -> float | None:
-    """A number above zero from a control body, or None where it is absent."""
-    value = body.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 10**9:
-        raise ControlError(name, "must be a number of seconds above 0")
-    return float(value)

@@ -1,6 +1,6 @@
 """The frame of every page a person sees, and the index."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 
@@ -31,6 +31,44 @@ def page(title: str, content: str, status: int = 200) -> HTMLResponse:
     )
 
 
+BUTTONS = (
+    '<button class="go" name="outcome" value="approve">Approve</button>'
+    '<button name="outcome" value="decline">Decline</button>'
+    '<button name="outcome" value="cancel">Walk away</button></form>'
+)
+"""What a customer can do on every page, and the end of the form they are in."""
+OUTCOMES = ("approve", "decline", "cancel")
+
+
+def chooser(label: str, field: str, means: Mapping[str, str]) -> str:
+    """The beginning of a form in which a customer picks what to pay with: value to description."""
+    options = "".join(f'<option value="{escape(name)}">{escape(said)}</option>' for name, said in means.items())
+    return f"<form method='post'><label>{escape(label)}<br><select name='{field}'>{options}</select></label><br>"
+
+
+def told(message: str, amount: str, status: str, payment: str, return_url: str | None) -> str:
+    """How a payment stands, with the way back to the shop; only `message` is HTML already."""
+    back = (
+        f'<p><a href="{escape(return_url)}" rel="noreferrer">Back to the shop</a></p>'
+        if return_url and _safe(return_url)
+        else ""
+    )
+    return (
+        f"<p>{message}</p><p>{escape(amount)} · status <b id='status'>{escape(status)}</b> ·"
+        f" <code>{escape(payment)}</code></p>{back}"
+    )
+
+
+def unknown() -> HTMLResponse:
+    """An address that belongs to nothing."""
+    return page("No such payment", "<p>This address belongs to no payment, or to an attempt that is over.</p>", 404)
+
+
+def _safe(url: str) -> bool:
+    """Whether a link leads to a web page and does not run as a script in this one."""
+    return url.startswith(("http://", "https://"))
+
+
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A table of cells that are already escaped."""
     if not rows:
@@ -40,7 +78,7 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     return f"<table><tr>{titles}</tr>{body}</table>"
 
 
-def index(clock: Clock, faults: Faults, payments: str) -> HTMLResponse:
+def index(clock: Clock, faults: Faults, latest: dict[str, list[tuple[str, ...]]]) -> HTMLResponse:
     """What this is, and what is going on."""
     now = datetime.fromtimestamp(clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     active = [
@@ -48,11 +86,14 @@ def index(clock: Clock, faults: Faults, payments: str) -> HTMLResponse:
         for fault in faults.listed()
         if fault["active"]
     ]
+    payments = "".join(
+        f"<h2>Latest payments: {escape(name)}</h2>{table(('payment', 'amount', 'status', 'checkout'), rows)}"
+        for name, rows in latest.items()
+    )
     return page(
         "Payment sandbox",
-        "<p>A stateful Stripe for development: point the official SDK at this address, pay with Stripe's test cards,"
+        "<p>Stateful payment gateways for development: point a client at this address, pay with test means,"
         ' and compare with the <a href="/sandbox/books">books</a>.</p>'
         f"<p>Virtual clock: <b>{now}</b> ({clock.offset:g} seconds ahead)</p>"
-        f"<h2>Latest payments</h2>{payments}"
-        f"<h2>Faults</h2>{table(('operation', 'kind', 'fired'), active)}",
+        f"{payments}<h2>Faults</h2>{table(('operation', 'kind', 'fired'), active)}",
     )

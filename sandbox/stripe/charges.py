@@ -1,11 +1,10 @@
-"""The charges, payment_methods and balance calls."""
+"""The charges and payment_methods calls."""
 
+from sandbox.store import Filter, Json
 from sandbox.stripe import params as p
 from sandbox.stripe.call import Call
-from sandbox.stripe.gateway import NAME, Gateway
+from sandbox.stripe.gateway import Gateway
 from sandbox.stripe.lists import LIST_CHECKS, listed
-from sandbox.stripe.shapes import Json
-from sandbox.stripe.store import Filter
 
 _LIST = {**LIST_CHECKS, "payment_intent": p.text}
 
@@ -26,19 +25,3 @@ def retrieve_method(gateway: Gateway, call: Call) -> Json:
     """Read a payment method that an attempt used."""
     p.check(call.params, {"expand": p.words})
     return gateway.find("payment_method", call.ids[0])
-
-
-def balance(gateway: Gateway, call: Call) -> Json:
-    """What the merchant holds, as the books have it; nothing is ever paid out here."""
-    p.check(call.params, {"expand": p.words})
-    held = gateway.books.balances(NAME) or {"usd": 0}
-    return {
-        "object": "balance",
-        "available": [
-            {"amount": amount, "currency": currency, "source_types": {"card": amount}}
-            for currency, amount in held.items()
-        ],
-        "connect_reserved": [{"amount": 0, "currency": currency} for currency in held],
-        "livemode": False,
-        "pending": [{"amount": 0, "currency": currency, "source_types": {"card": 0}} for currency in held],
-    }

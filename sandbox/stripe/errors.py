@@ -7,10 +7,13 @@ StripeError
 
 from typing import Any
 
+from sandbox.answers import Answer, encode
+from sandbox.refusal import RefusalError
+
 _DOCS = "https://stripe.com/docs/error-codes/"
 
 
-class StripeError(Exception):
+class StripeError(RefusalError):
     """One refusal: an HTTP status and the `error` object. `kept` says whether an idempotency key stores it."""
 
     def __init__(self, status: int, error: dict[str, Any], *, kept: bool, retry: bool | None = None) -> None:
@@ -19,6 +22,11 @@ class StripeError(Exception):
         self.error = error
         self.kept = kept
         self.retry = retry
+
+    def answer(self) -> Answer:
+        """The refusal as it is sent."""
+        retry = () if self.retry is None else ((b"stripe-should-retry", b"true" if self.retry else b"false"),)
+        return Answer(self.status, encode({"error": self.error}), retry)
 
 
 def _error(kind: str, message: str, code: str | None = None, param: str | None = None) -> dict[str, Any]:
@@ -45,6 +53,11 @@ def missing(kind: str, object_id: str, param: str, status: int = 404) -> StripeE
     """An object that does not exist in this account."""
     message = f"No such {kind}: '{object_id}'"
     return StripeError(status, _error("invalid_request_error", message, "resource_missing", param), kept=True)
+
+
+def too_large() -> StripeError:
+    """More than any call of Stripe's carries."""
+    return StripeError(413, _error("invalid_request_error", "Request too large."), kept=False)
 
 
 def unknown_url(method: str, path: str) -> StripeError:

@@ -2,15 +2,16 @@
 
 from typing import Any
 
+from sandbox.store import Filter, Json
 from sandbox.stripe.errors import StripeError, invalid
 from sandbox.stripe.gateway import Gateway
-from sandbox.stripe.shapes import Json
-from sandbox.stripe.store import Filter
 
 _FIELDS: dict[str, dict[str, str]] = {
     "payment_intent": {"latest_charge": "charge", "payment_method": "payment_method"},
     "charge": {"payment_intent": "payment_intent", "refunds": "refund"},
     "refund": {"charge": "charge", "payment_intent": "payment_intent"},
+    # A movement's source is a charge or a refund; what can be expanded below it, both have.
+    "balance_transaction": {"source": "refund"},
 }
 # Expandable at Stripe and always null here, so expanding them changes nothing.
 _EMPTY = frozenset({"application", "balance_transaction", "customer", "on_behalf_of", "review", "transfer_data"})
@@ -65,7 +66,7 @@ def _expand(gateway: Gateway, body: Json, path: list[str]) -> None:
     if kind == "refund" and step not in body:
         body[step] = _refunds(gateway, body["id"])
     elif isinstance(body[step], str):
-        body[step] = gateway.find(kind, body[step])
+        body[step] = gateway.find("charge" if body[step].startswith("ch_") else kind, body[step])
     found = body[step]
     if not rest or found is None:
         return

@@ -1,23 +1,18 @@
 """The sandbox's Stripe as one thing: its objects, its books, its clock, its events."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-from sandbox.books import Books, Entry, Movement
-from sandbox.clock import Clock
-from sandbox.faults import WEBHOOK, Faults
+from sandbox.books import Entry, Movement
+from sandbox.gateway import Gateway as AnyGateway
+from sandbox.store import Json
 from sandbox.stripe import shapes
-from sandbox.stripe.deliveries import Deliveries
-from sandbox.stripe.endpoints import Endpoints
 from sandbox.stripe.errors import missing
-from sandbox.stripe.keys import Keys
-from sandbox.stripe.shapes import Json
-from sandbox.stripe.store import Store
+from sandbox.tools import Tools
+from sandbox.webhooks.deliveries import Told
 
-NAME = "stripe"
+# An endpoint named at the start of the process keeps one id, so that its open deliveries follow it to a new port.
+_CONFIGURED_ENDPOINT = "we_configured0at0start0000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,42 +27,25 @@ class Origin:
 BY_ITSELF = Origin()
 
 
-class Gateway:
+class Gateway(AnyGateway):
     """Everything a call may touch."""
 
-    def __init__(self, data: Path, clock: Clock, books: Books, faults: Faults) -> None:
-        self.clock = clock
-        self.books = books
-        self.faults = faults
-        self.store = Store(data / "stripe.sqlite")
-        self.keys = Keys(self.store, clock)
-        self.endpoints = Endpoints(self.store, clock)
-        self.deliveries = Deliveries(self.store, clock)
-        self.search_lag = 0.0
+    name = "stripe"
+    payment_kind = "payment_intent"
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Objects, books and deliveries of one call appear together or not at all.
+    def __init__(self, tools: Tools, search_lag: float) -> None:
+        super().__init__(tools)
+        self.search_lag = search_lag
 
-        The books are a file of their own, so the two commits follow each other without anything in between.
-        """
-        self.store.connection.execute("BEGIN")
-        self.books.begin()
-        try:
-            yield
-        except BaseException:
-            self.books.rollback()
-            self.store.connection.execute("ROLLBACK")
-            self.deliveries.drop()
-            raise
-        self.books.commit()
-        self.store.connection.execute("COMMIT")
-        self.deliveries.flush()
+    def listen(self, url: str, secret: str, events: list[str]) -> None:
+        """Have the endpoint that is named at the start of the process."""
+        params = {"url": url, "enabled_events": events, "description": "configured at start"}
+        endpoint = shapes.webhook_endpoint(params, self.clock.stamp(), _CONFIGURED_ENDPOINT)
+        self.endpoints.configure(endpoint, secret)
 
     def save(self, body: Json, label: str | None = None) -> None:
         """Write one object of a payment."""
-        payment = body["id"] if body["object"] == "payment_intent" else body.get("payment_intent")
-        self.store.put(body, payment=payment, created=self.clock.now(), label=label)
+        self.store.put(body["object"], body, payment=_payment_of(body), created=self.clock.now(), label=label)
 
     def find(self, kind: str, object_id: str, param: str = "id") -> Json:
         """One object, or Stripe's refusal."""
@@ -84,31 +62,21 @@ class Gateway:
 
     def emit(self, kind: str, body: Json, origin: Origin, previous: Json | None = None) -> None:
         """Tell of a change: keep the event, and plan its deliveries."""
-        payment = body["id"] if body["object"] == "payment_intent" else body.get("payment_intent")
-        endpoints = self.endpoints.listening(kind)
+        listeners = len(self.endpoints.listening(kind))
         data = {"object": body} if previous is None else {"object": body, "previous_attributes": previous}
         request = {"id": origin.request_id, "idempotency_key": origin.idempotency_key}
-        event = shapes.event(kind, data, self.clock.stamp(), request, len(endpoints))
-        self.store.put_text(event["id"], "event", json.dumps(event), payment, self.clock.now(), kind)
-        self.plan(event, payment, endpoints)
-
-    def plan(self, event: Json, payment: str | None, endpoints: list[str]) -> None:
-        """Plan the deliveries of an event, asking the faults once for all endpoints."""
-        fault = None
-        if endpoints and self.faults.watching(WEBHOOK):
-            fault = self.faults.strike(WEBHOOK, self.metadata_of(payment), event["type"])
-        for endpoint in endpoints:
-            self.deliveries.plan(event, payment, endpoint, fault)
+        event = shapes.event(kind, data, self.clock.stamp(), request, listeners)
+        self.tell(Told(event["id"], kind, _payment_of(body)), json.dumps(event))
 
     def book(
         self, movement: Movement, intent: Json, charge: str, amount: int, origin: Origin, refund: str | None = None
     ) -> None:
         """Write a movement of money into the books."""
         entry = Entry(
-            gateway=NAME,
+            gateway=self.name,
             operation=movement,
-            payment_intent=intent["id"],
-            charge=charge,
+            payment=intent["id"],
+            movement_id=charge,
             refund=refund,
             amount=amount,
             currency=intent["currency"],
@@ -118,6 +86,7 @@ class Gateway:
         )
         self.books.append(entry)
 
-    def close(self) -> None:
-        """Close the file."""
-        self.store.connection.close()
+
+def _payment_of(body: Json) -> str | None:
+    payment: str | None = body["id"] if body["object"] == "payment_intent" else body.get("payment_intent")
+    return payment

@@ -2,13 +2,14 @@
 
 from urllib.parse import urlsplit
 
+from sandbox.ids import random_text
+from sandbox.store import Filter, Json
 from sandbox.stripe import params as p
+from sandbox.stripe import shapes
 from sandbox.stripe.call import Call
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.gateway import Gateway
 from sandbox.stripe.lists import LIST_CHECKS, listed
-from sandbox.stripe.shapes import Json
-from sandbox.stripe.store import Filter
 
 _CREATE = {
     "api_version": p.text,
@@ -31,8 +32,14 @@ def create(gateway: Gateway, call: Call) -> Json:
     """Register an address; only this answer shows its secret."""
     params = p.check(call.params, _CREATE, required=("enabled_events", "url"))
     _check_url(params["url"])
-    endpoint, secret = gateway.endpoints.add(params)
+    endpoint, secret = shapes.webhook_endpoint(params, gateway.clock.stamp()), new_secret()
+    gateway.endpoints.add(endpoint, secret)
     return {**endpoint, "secret": secret}
+
+
+def new_secret() -> str:
+    """A signing secret."""
+    return f"whsec_{random_text(32)}"
 
 
 def _check_url(url: str) -> None:
@@ -50,7 +57,12 @@ def update(gateway: Gateway, call: Call) -> Json:
     params = p.check(call.params, _UPDATE)
     if "url" in params:
         _check_url(params["url"])
-    return gateway.endpoints.update(gateway.find("webhook_endpoint", call.ids[0]), params)
+    endpoint = gateway.find("webhook_endpoint", call.ids[0])
+    endpoint.update({name: params[name] for name in ("url", "enabled_events", "description") if name in params})
+    if "disabled" in params:
+        endpoint["status"] = "disabled" if params["disabled"] else "enabled"
+    gateway.endpoints.update(endpoint)
+    return endpoint
 
 
 def retrieve(gateway: Gateway, call: Call) -> Json:

@@ -1,5 +1,6 @@
 """The payment_intents calls."""
 
+from sandbox.store import Filter, Json
 from sandbox.stripe import params as p
 from sandbox.stripe import payments, shapes
 from sandbox.stripe.call import Call
@@ -7,8 +8,6 @@ from sandbox.stripe.currencies import check_charge, check_currency, check_step
 from sandbox.stripe.errors import StripeError, card_declined, invalid, refused, unexpected_state
 from sandbox.stripe.gateway import Gateway
 from sandbox.stripe.lists import LIST_CHECKS, listed
-from sandbox.stripe.shapes import Json
-from sandbox.stripe.store import Filter
 
 _CREATE = {
     "amount": p.amount,

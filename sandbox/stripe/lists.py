@@ -3,11 +3,10 @@
 import json
 from dataclasses import replace
 
+from sandbox.store import Filter, Json
 from sandbox.stripe import params as p
 from sandbox.stripe.errors import invalid, missing
 from sandbox.stripe.gateway import Gateway
-from sandbox.stripe.shapes import Json
-from sandbox.stripe.store import Filter
 
 LIST_CHECKS: dict[str, p.Check] = {
     "created": p.moment,
@@ -31,10 +30,7 @@ def listed(gateway: Gateway, narrow: Filter, params: Json, url: str) -> Json:
     """One page of a list."""
     limit = page_size(params)
     narrow = _bounded(narrow, params.get("created", {}))
-    before = _cursor(gateway, narrow, params, "starting_after")
-    after = _cursor(gateway, narrow, params, "ending_before")
-    if before is not None and after is not None:
-        raise invalid("You cannot send both starting_after and ending_before.", "ending_before")
+    before, after = (_sequence(gateway, narrow, cursor, name) for name, cursor in cursors(params))
     rows = gateway.store.newest(narrow, limit + 1, before=before, after=after)
     more = len(rows) > limit
     if more:
@@ -55,8 +51,15 @@ def _bounded(narrow: Filter, created: dict[str, int]) -> Filter:
     return replace(narrow, since=since, until=min(until, default=narrow.until))
 
 
-def _cursor(gateway: Gateway, narrow: Filter, params: Json, name: str) -> int | None:
-    object_id = params.get(name)
+def cursors(params: Json) -> tuple[tuple[str, str | None], tuple[str, str | None]]:
+    """Where a page begins and where it ends, of which only one can be given."""
+    if "starting_after" in params and "ending_before" in params:
+        raise invalid("You cannot send both starting_after and ending_before.", "ending_before")
+    names = ("starting_after", "ending_before")
+    return (names[0], params.get(names[0])), (names[1], params.get(names[1]))
+
+
+def _sequence(gateway: Gateway, narrow: Filter, object_id: str | None, name: str) -> int | None:
     if object_id is None:
         return None
     row = gateway.store.row(object_id)

@@ -7,17 +7,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from sandbox.pages import page, table
+from sandbox.ids import random_text
+from sandbox.pages import BUTTONS, OUTCOMES, chooser, page, told, unknown
+from sandbox.store import Filter, Json
 from sandbox.stripe import payments
 from sandbox.stripe.cards import METHODS
 from sandbox.stripe.currencies import readable
 from sandbox.stripe.gateway import Gateway, Origin
-from sandbox.stripe.ids import random_text
-from sandbox.stripe.shapes import Json
-from sandbox.stripe.store import Filter
 
 _PAYABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
-_OUTCOMES = ("approve", "decline", "cancel")
 _SAID = {
     "succeeded": "The payment succeeded.",
     "requires_capture": "The payment is authorized; the shop takes the money later.",
@@ -49,7 +47,7 @@ class Pages:
         """The amount, the cards, the buttons."""
         intent = self._by_secret(request.path_params["secret"])
         if intent is None:
-            return _unknown()
+            return unknown()
         if intent["status"] not in _PAYABLE:
             return _result(intent, _return_url(request), 410 if intent["status"] == "canceled" else 200)
         return page(f"Pay {readable(intent['amount'], intent['currency'])}", _pay_form(intent))
@@ -58,10 +56,10 @@ class Pages:
         """What the customer chose."""
         intent = self._by_secret(request.path_params["secret"])
         if intent is None:
-            return _unknown()
+            return unknown()
         form = await request.form()
         outcome, method_id = form.get("outcome"), form.get("payment_method") or "pm_card_visa"
-        if outcome not in _OUTCOMES or not isinstance(method_id, str) or method_id not in METHODS:
+        if outcome not in OUTCOMES or not isinstance(method_id, str) or method_id not in METHODS:
             return page("That is not possible", "<p>Choose an outcome and one of the test cards.</p>", 400)
         if intent["status"] not in _PAYABLE:
             return _result(intent, _return_url(request), 409)
@@ -82,19 +80,22 @@ class Pages:
         """The bank asks the customer."""
         intent = self._by_token(request.path_params["token"])
         if intent is None:
-            return _unknown()
+            return unknown()
         if intent["status"] != "requires_action":
             return _result(intent, None, 410)
         amount = escape(readable(intent["amount"], intent["currency"]))
-        return page("Your bank asks: is this you?", f"<p>A payment of <b>{amount}</b> waits for you.</p>{_BUTTONS}")
+        return page(
+            "Your bank asks: is this you?",
+            f"<p>A payment of <b>{amount}</b> waits for you.</p><form method='post'>{BUTTONS}",
+        )
 
     async def authenticate(self, request: Request) -> Response:
         """What the customer told the bank."""
         intent = self._by_token(request.path_params["token"])
         if intent is None:
-            return _unknown()
+            return unknown()
         outcome = (await request.form()).get("outcome")
-        if outcome not in _OUTCOMES:
+        if outcome not in OUTCOMES:
             return page("That is not possible", "<p>Choose approve, decline or cancel.</p>", 400)
         if intent["status"] != "requires_action":
             return _result(intent, None, 409)
@@ -121,16 +122,9 @@ class Pages:
         return intent if intent["next_action"]["redirect_to_url"]["url"].endswith(f"/3ds/{token}") else None
 
 
-_BUTTONS = (
-    '<form method="post"><button class="go" name="outcome" value="approve">Approve</button>'
-    '<button name="outcome" value="decline">Decline</button>'
-    '<button name="outcome" value="cancel">Walk away</button></form>'
-)
-
-
-def latest(gateway: Gateway) -> str:
+def latest(gateway: Gateway) -> list[tuple[str, ...]]:
     """The newest payments, each with a link to its page."""
-    rows = [
+    return [
         (
             f'<a href="/pay/{escape(intent["client_secret"])}"><code>{escape(intent["id"])}</code></a>',
             escape(readable(intent["amount"], intent["currency"])),
@@ -140,22 +134,15 @@ def latest(gateway: Gateway) -> str:
         for row in gateway.store.newest(Filter("payment_intent"), 20)
         if (intent := gateway.find("payment_intent", row["id"]))
     ]
-    return table(("payment", "amount", "status", "checkout"), rows)
 
 
 def _pay_form(intent: Json) -> str:
-    options = "".join(
-        f'<option value="{escape(name)}">{escape(method.label)} (•••• {method.last4})</option>'
-        for name, method in METHODS.items()
-    )
-    buttons = _BUTTONS.replace('<form method="post">', "", 1)
+    cards = {name: f"{method.label} (•••• {method.last4})" for name, method in METHODS.items()}
     error = intent["last_payment_error"]
     said = f"<p>The last attempt failed: {escape(error['message'])}</p>" if error else ""
     description = f"<p>{escape(intent['description'])}</p>" if intent["description"] else ""
-    return (
-        f"{description}{said}<form method='post'><label>Test card<br><select name='payment_method'>{options}</select>"
-        f"</label><br>{buttons}<p class='note'><code>{escape(intent['id'])}</code></p>"
-    )
+    form = chooser("Test card", "payment_method", cards)
+    return f"{description}{said}{form}{BUTTONS}<p class='note'><code>{escape(intent['id'])}</code></p>"
 
 
 def _result(intent: Json, return_url: str | None, status: int = 200) -> Response:
@@ -169,26 +156,8 @@ def _walked_away(intent: Json, return_url: str | None) -> Response:
 
 
 def _told(intent: Json, message: str, return_url: str | None) -> str:
-    link = (
-        f'<p><a href="{escape(return_url)}" rel="noreferrer">Back to the shop</a></p>'
-        if return_url and _safe(return_url)
-        else ""
-    )
-    amount = escape(readable(intent["amount"], intent["currency"]))
-    return (
-        f"<p>{message}</p><p>{amount} · status <b id='status'>{escape(intent['status'])}</b> ·"
-        f" <code>{escape(intent['id'])}</code></p>{link}"
-    )
+    return told(message, readable(intent["amount"], intent["currency"]), intent["status"], intent["id"], return_url)
 
 
 def _return_url(request: Request) -> str | None:
     return request.query_params.get("return_url")
-
-
-def _safe(url: str) -> bool:
-    """Whether a link leads to a web page and does not run as a script in this one."""
-    return url.startswith(("http://", "https://"))
-
-
-def _unknown() -> Response:
-    return page("No such payment", "<p>This address belongs to no payment, or to an attempt that is over.</p>", 404)

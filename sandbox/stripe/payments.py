@@ -1,11 +1,11 @@
 """How a payment's money moves: attempts, authentication, authorization, capture, release."""
 
+from sandbox.ids import random_text
+from sandbox.store import Json
 from sandbox.stripe import shapes
 from sandbox.stripe.cards import METHODS, UNAUTHENTICATED, Decline, TestMethod
 from sandbox.stripe.errors import missing
 from sandbox.stripe.gateway import Gateway, Origin
-from sandbox.stripe.ids import random_text
-from sandbox.stripe.shapes import Json
 
 LAPSE, SETTLE_PAYMENT = "lapse_hold", "settle_payment"
 _HOLD_SECONDS = 7 * 86_400
@@ -17,7 +17,7 @@ def method_of(gateway: Gateway, method_id: str) -> tuple[TestMethod, Json]:
     method = METHODS.get(method_id)
     if method is not None:
         body = shapes.payment_method(method, gateway.clock.stamp())
-        gateway.store.put(body, payment=None, created=gateway.clock.now(), label=method_id)
+        gateway.store.put("payment_method", body, payment=None, created=gateway.clock.now(), label=method_id)
         return method, body
     row = gateway.store.row(method_id)
     if row is None or row["kind"] != "payment_method":

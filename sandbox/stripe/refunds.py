@@ -1,6 +1,7 @@
 """Refunds: made at once, pending for a while, or failing after they looked done."""
 
 from sandbox.books import Movement
+from sandbox.store import Filter, Json
 from sandbox.stripe import params as p
 from sandbox.stripe import shapes
 from sandbox.stripe.call import Call
@@ -9,8 +10,6 @@ from sandbox.stripe.currencies import check_step, readable
 from sandbox.stripe.errors import invalid, refused
 from sandbox.stripe.gateway import Gateway, Origin
 from sandbox.stripe.lists import LIST_CHECKS, listed
-from sandbox.stripe.shapes import Json
-from sandbox.stripe.store import Filter
 
 SETTLE_REFUND, FAIL_REFUND = "settle_refund", "fail_refund"
 _LATER = 600

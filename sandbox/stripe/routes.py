@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sandbox.stripe import charges, events, hooks, intents, refunds, search
+from sandbox.routing import RouteTable
+from sandbox.store import Json
+from sandbox.stripe import balance, charges, events, hooks, intents, refunds, search
 from sandbox.stripe.call import Call
 from sandbox.stripe.gateway import Gateway
-from sandbox.stripe.shapes import Json
 
 Handler = Callable[[Gateway, Call], Json]
 
@@ -31,7 +32,7 @@ def _route(
     return Route(method, tuple(path.split("/")), operation, handler, kind, in_list, publishable)
 
 
-_PI, _CH, _RE, _WE = "payment_intent", "charge", "refund", "webhook_endpoint"
+_PI, _CH, _RE, _WE, _BT = "payment_intent", "charge", "refund", "webhook_endpoint", "balance_transaction"
 
 # The order matters: `search` must be tried before an id.
 ROUTES = (
@@ -56,19 +57,9 @@ ROUTES = (
     _route("GET webhook_endpoints/*", "webhook_endpoints.retrieve", hooks.retrieve, _WE),
     _route("POST webhook_endpoints/*", "webhook_endpoints.update", hooks.update, _WE),
     _route("DELETE webhook_endpoints/*", "webhook_endpoints.delete", hooks.delete, _WE),
-    _route("GET balance", "balance.retrieve", charges.balance, "balance"),
+    _route("GET balance", "balance.retrieve", balance.balance, "balance"),
+    _route("GET balance_transactions", "balance_transactions.list", balance.transactions, _BT, in_list=True),
+    _route("GET balance_transactions/*", "balance_transactions.retrieve", balance.transaction, _BT),
 )
-OPERATIONS = {route.operation for route in ROUTES}
-
-_BY_SHAPE: dict[tuple[str, int], list[Route]] = {}
-for _each in ROUTES:
-    _BY_SHAPE.setdefault((_each.method, len(_each.path)), []).append(_each)
-
-
-def find(method: str, path: str) -> tuple[Route, tuple[str, ...]] | None:
-    """The operation at a path below /v1, with the ids in it."""
-    parts = path.strip("/").split("/")
-    for route in _BY_SHAPE.get((method, len(parts)), ()):
-        if all(step in ("*", part) for step, part in zip(route.path, parts, strict=True)):
-            return route, tuple(part for step, part in zip(route.path, parts, strict=True) if step == "*")
-    return None
+OPERATIONS = frozenset(route.operation for route in ROUTES)
+find = RouteTable(ROUTES).find

@@ -3,13 +3,12 @@
 import re
 from dataclasses import dataclass
 
+from sandbox.store import Filter, Json
 from sandbox.stripe import params as p
 from sandbox.stripe.call import Call
 from sandbox.stripe.errors import invalid
 from sandbox.stripe.gateway import Gateway
 from sandbox.stripe.lists import page_size
-from sandbox.stripe.shapes import Json
-from sandbox.stripe.store import Filter
 
 _QUOTED = r"(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\")"
 _CLAUSE = re.compile(

@@ -1,13 +1,10 @@
 """Stripe's objects as JSON, with every field the API version in use sends."""
 
-from typing import Any
-
+from sandbox.ids import new_id, random_text
+from sandbox.store import Json
 from sandbox.stripe.cards import Decline, TestMethod
-from sandbox.stripe.ids import new_id, random_text
 
 API_VERSION = "2026-10-28.endive"
-
-Json = dict[str, Any]
 
 _NO_ADDRESS = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
 _CARD_CHECKS = {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"}

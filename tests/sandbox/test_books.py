@@ -47,9 +47,9 @@ async def test_books_agree_with_objects(fresh: Sandbox) -> None:
     returned: Counter[str] = Counter()
     for row in rows:
         if row["operation"] in ("charge", "capture"):
-            taken[row["charge"]] += row["amount"]
+            taken[row["movement_id"]] += row["amount"]
         elif row["operation"].startswith("refund"):
-            returned[row["charge"]] += row["amount"] if row["operation"] == "refund" else -row["amount"]
+            returned[row["movement_id"]] += row["amount"] if row["operation"] == "refund" else -row["amount"]
     charges = [charge async for charge in (await sdk.v1.charges.list_async()).auto_paging_iter()]
     assert {charge.id: charge.amount_captured for charge in charges if charge.amount_captured} == dict(taken)
     captured = [charge for charge in charges if charge.captured]
@@ -115,9 +115,32 @@ async def test_holds_lapse_after_seven_days(fresh: Sandbox) -> None:
         assert early["moved"] == []
         late = (await browser.post("/sandbox/clock", json={"advance_seconds": 120})).json()
         assert late["moved"] == [held.id]
-        rows = (await browser.get("/sandbox/books", params={"payment_intent": held.id})).json()["data"]
+        rows = (await browser.get("/sandbox/books", params={"payment": held.id})).json()["data"]
         assert (await browser.post("/sandbox/clock", json={"advance_seconds": -1})).status_code == 400
     lapsed = await sdk.v1.payment_intents.retrieve_async(held.id)
     assert (lapsed.status, lapsed.cancellation_reason) == ("canceled", "automatic")
     assert [row["operation"] for row in rows] == ["authorization", "release"]
     assert (await sdk.v1.payment_intents.retrieve_async(kept.id)).status == "succeeded"
+
+
+async def test_books_of_one_gateway_stay_readable(tmp_path: Path) -> None:
+    """Books that were written when Stripe was the only gateway are read and continued under the names of today."""
+    old = sqlite3.connect(tmp_path / "books.sqlite")
+    old.executescript(
+        "CREATE TABLE books (sequence INTEGER PRIMARY KEY AUTOINCREMENT, gateway TEXT NOT NULL, operation TEXT NOT"
+        " NULL, payment_intent TEXT NOT NULL, charge TEXT NOT NULL, refund TEXT, amount INTEGER NOT NULL, currency TEXT"
+        " NOT NULL, checkout_id TEXT, idempotency_key TEXT, at INTEGER NOT NULL);"
+        "CREATE INDEX books_payment ON books (payment_intent);"
+        "INSERT INTO books VALUES (1, 'stripe', 'charge', 'pi_1', 'ch_1', NULL, 4200, 'usd', 'chk_1', NULL, 1);"
+    )
+    old.close()
+    sandbox = await Sandbox(tmp_path).start()
+    async with sandbox.browser() as browser:
+        (row,) = (await browser.get("/sandbox/books", params={"payment": "pi_1"})).json()["data"]
+    await _history(sandbox.sdk())
+    async with sandbox.browser() as browser:
+        rows = (await browser.get("/sandbox/books")).json()["data"]
+    await sandbox.stop()
+    assert (row["payment"], row["movement_id"], row["amount"]) == ("pi_1", "ch_1", 4200)
+    assert rows[0] == row
+    assert len(rows) > 1

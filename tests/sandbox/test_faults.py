@@ -19,7 +19,7 @@ async def _set(browser: httpx.AsyncClient, **fault: Any) -> str:
 
 
 async def _booked(browser: httpx.AsyncClient, intent: str) -> list[str]:
-    rows = (await browser.get("/sandbox/books", params={"payment_intent": intent})).json()["data"]
+    rows = (await browser.get("/sandbox/books", params={"payment": intent})).json()["data"]
     return [row["operation"] for row in rows]
 
 
@@ -137,7 +137,7 @@ async def test_tampered_answers(
     assert lie[field] == value
     truth = await sdk.v1.payment_intents.retrieve_async(lie.id)
     assert (truth.amount, truth.currency, truth.livemode) == (4200, "usd", False)
-    rows = (await browser.get("/sandbox/books", params={"payment_intent": lie.id})).json()["data"]
+    rows = (await browser.get("/sandbox/books", params={"payment": lie.id})).json()["data"]
     assert [(row["amount"], row["currency"]) for row in rows] == [(4200, "usd")]
 
 

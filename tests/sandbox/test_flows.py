@@ -20,8 +20,8 @@ async def test_automatic_payment_is_taken_at_once(
     charge = await sdk.v1.charges.retrieve_async(str(paid.latest_charge))
     assert (charge.status, charge.captured, charge.amount_captured) == ("succeeded", True, 4200)
     assert charge.metadata.to_dict() == intent.metadata.to_dict()
-    rows = (await browser.get("/sandbox/books", params={"payment_intent": intent.id})).json()["data"]
-    assert [(row["operation"], row["amount"], row["charge"]) for row in rows] == [("charge", 4200, charge.id)]
+    rows = (await browser.get("/sandbox/books", params={"payment": intent.id})).json()["data"]
+    assert [(row["operation"], row["amount"], row["movement_id"]) for row in rows] == [("charge", 4200, charge.id)]
 
 
 async def test_created_and_confirmed_in_one_call(create: CreateIntent) -> None:
@@ -44,7 +44,7 @@ async def test_hold_is_captured_in_part(
     assert (intent.status, intent.amount_capturable) == ("requires_capture", 4200)
     taken = await sdk.v1.payment_intents.capture_async(intent.id, {"amount_to_capture": 4000})
     assert (taken.status, taken.amount_received, taken.amount_capturable) == ("succeeded", 4000, 0)
-    rows = (await browser.get("/sandbox/books", params={"payment_intent": intent.id})).json()["data"]
+    rows = (await browser.get("/sandbox/books", params={"payment": intent.id})).json()["data"]
     moved = [(row["operation"], row["amount"]) for row in rows]
     assert moved == [("authorization", 4200), ("capture", 4000), ("release", 200)]
 
@@ -65,7 +65,7 @@ async def test_canceling_a_hold_releases_it(
     intent = await create(capture_method="manual", confirm=True, payment_method="pm_card_visa")
     canceled = await sdk.v1.payment_intents.cancel_async(intent.id, {"cancellation_reason": "abandoned"})
     assert (canceled.status, canceled.cancellation_reason, canceled.amount_capturable) == ("canceled", "abandoned", 0)
-    rows = (await browser.get("/sandbox/books", params={"payment_intent": intent.id})).json()["data"]
+    rows = (await browser.get("/sandbox/books", params={"payment": intent.id})).json()["data"]
     assert [row["operation"] for row in rows] == ["authorization", "release"]
 
 
@@ -105,9 +105,9 @@ async def test_bank_debit_is_processing_until_it_settles(create: CreateIntent, b
     """A bank debit stays processing, with no money in the books, until it settles."""
     intent = await create(confirm=True, payment_method="pm_usBankAccount_success")
     assert intent.status == "processing"
-    assert (await browser.get("/sandbox/books", params={"payment_intent": intent.id})).json()["data"] == []
+    assert (await browser.get("/sandbox/books", params={"payment": intent.id})).json()["data"] == []
     assert intent.id in (await browser.post("/sandbox/settle")).json()["moved"]
-    rows = (await browser.get("/sandbox/books", params={"payment_intent": intent.id})).json()["data"]
+    rows = (await browser.get("/sandbox/books", params={"payment": intent.id})).json()["data"]
     assert [row["operation"] for row in rows] == ["charge"]
 
 
@@ -132,7 +132,7 @@ async def test_money_that_arrives_after_cancel(
     await sdk.v1.payment_intents.cancel_async(intent.id)
     assert (await browser.post(path, json={"payment_method": "pm_card_visa"})).json()["status"] == "succeeded"
     assert (await browser.post(path)).status_code == 409
-    rows = (await browser.get("/sandbox/books", params={"payment_intent": intent.id})).json()["data"]
+    rows = (await browser.get("/sandbox/books", params={"payment": intent.id})).json()["data"]
     assert [row["operation"] for row in rows] == ["charge"]
 
 

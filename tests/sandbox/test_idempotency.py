@@ -88,7 +88,7 @@ async def test_parallel_calls_with_one_key_charge_once(
     ]
     answers = await asyncio.gather(*calls)
     assert {answer.latest_charge for answer in answers} == {answers[0].latest_charge}
-    rows = (await browser.get("/sandbox/books", params={"payment_intent": intent.id})).json()["data"]
+    rows = (await browser.get("/sandbox/books", params={"payment": intent.id})).json()["data"]
     assert len(rows) == 1
     assert rows[0]["idempotency_key"] == f"{intent.id}:confirm"
 

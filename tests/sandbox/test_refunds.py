@@ -15,7 +15,7 @@ async def _paid(create: CreateIntent, card: str = "pm_card_visa") -> stripe.Paym
 
 
 async def _booked(browser: httpx.AsyncClient, intent: str) -> list[tuple[str, int]]:
-    rows = (await browser.get("/sandbox/books", params={"payment_intent": intent})).json()["data"]
+    rows = (await browser.get("/sandbox/books", params={"payment": intent})).json()["data"]
     return [(row["operation"], row["amount"]) for row in rows]
 
 

@@ -77,7 +77,8 @@ async def test_refund_event_method_endpoint_balance(
     await sdk.v1.webhook_endpoints.delete_async(created.id)
     method = await sdk.v1.payment_methods.retrieve_async(str(paid.payment_method))
     balance = await sdk.v1.balance.retrieve_async()
-    for found in (refund, event, endpoint, method, balance):
+    transactions = await sdk.v1.balance_transactions.list_async({"limit": 1})
+    for found in (refund, event, endpoint, method, balance, transactions.data[0]):
         kind = found.to_dict()["object"]
         assert _differences(found.to_dict(), fixtures[kind], kind) == []
 

@@ -72,7 +72,7 @@ async def test_retried_until_accepted(
     intent = await create()
     await eventually(lambda: len(receiver.of(intent.id)) == 3)
     assert len({one.verified(secret).id for one in receiver.of(intent.id)}) == 1
-    rows = (await browser.get("/sandbox/deliveries", params={"payment_intent": intent.id})).json()["data"]
+    rows = (await browser.get("/sandbox/deliveries", params={"payment": intent.id})).json()["data"]
     attempts = rows[0]["attempts"]
     assert [attempt["status"] for attempt in attempts] == [500, 404, 200]
     pauses = [later["at"] - earlier["at"] for earlier, later in pairwise(attempts)]
@@ -147,7 +147,7 @@ async def test_delay_and_loss(
     await asyncio.sleep(0.3)
     assert receiver.types(intent.id) == ["payment_intent.created"]
     await eventually(lambda: "charge.succeeded" in receiver.types(intent.id))
-    rows = (await browser.get("/sandbox/deliveries", params={"payment_intent": intent.id})).json()["data"]
+    rows = (await browser.get("/sandbox/deliveries", params={"payment": intent.id})).json()["data"]
     states = {row["event_type"]: row["state"] for row in rows}
     assert states["payment_intent.succeeded"] == "lost"
     assert "payment_intent.succeeded" not in receiver.types(intent.id)

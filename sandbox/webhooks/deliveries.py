@@ -3,17 +3,22 @@
 import asyncio
 import heapq
 import json
+import sqlite3
 import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sandbox.clock import Clock
 from sandbox.faults import Fault
-from sandbox.stripe.store import Store
 
 State = Literal["pending", "delivered", "lost", "refused", "given_up"]
+Variant = Literal["normal", "duplicate", "forged", "amount_off_by_one", "other_currency", "livemode_true"]
 
-_KEEP_TRYING = 3 * 86_400
+_LIES: dict[str | None, Variant] = {
+    "amount_off_by_one": "amount_off_by_one",
+    "other_currency": "other_currency",
+    "livemode_true": "livemode_true",
+}
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
 _HELD_AT_MOST = 5.0
 _DEFAULT_DELAY = 5.0
@@ -37,6 +42,23 @@ CREATE INDEX IF NOT EXISTS deliveries_payment ON deliveries (payment);
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event: its id, its type, and the payment it is about."""
+
+    id: str
+    type: str
+    payment: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What is posted to an endpoint."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
 @dataclass(slots=True)
 class Delivery:
     """One event on its way to one endpoint. `due` is the machine's time, `created` the virtual one."""
@@ -46,7 +68,7 @@ class Delivery:
     event_type: str
     endpoint: str
     payment: str | None
-    variant: str
+    variant: Variant
     state: State
     due: float
     held: bool
@@ -57,10 +79,11 @@ class Delivery:
 class Deliveries:
     """The table of deliveries and the order in which they come due."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._connection = store.connection
+    def __init__(self, connection: sqlite3.Connection, clock: Clock, keep_trying: float) -> None:
+        self._connection = connection
         self._connection.executescript(_SCHEMA)
         self._clock = clock
+        self._keep_trying = keep_trying
         self._fresh: list[Delivery] = []
         self._pending: dict[int, Delivery] = {}
         self._heap: list[tuple[float, int]] = []
@@ -68,28 +91,25 @@ class Deliveries:
         for row in self._connection.execute("SELECT * FROM deliveries WHERE state = 'pending'"):
             self._push(_delivery(row))
 
-    def plan(self, event: dict[str, Any], payment: str | None, endpoint: str, fault: Fault | None) -> None:
-        """Write down that an event goes to an endpoint, with what a fault makes of it."""
+    def plan(self, told: Told, endpoint: str, fault: Fault | None, delay: float = 0.0) -> None:
+        """Write down that an event goes to an endpoint after a delay, with what a fault makes of it."""
         kind = None if fault is None else fault.kind
         seconds = None if fault is None else fault.seconds
-        delay, held = 0.0, False
+        later, held = delay, False
         if kind == "delay":
-            delay = seconds or _DEFAULT_DELAY
+            later += seconds or _DEFAULT_DELAY
         elif kind == "reorder":
-            delay, held = seconds or _HELD_AT_MOST, True
+            later, held = delay + (seconds or _HELD_AT_MOST), True
         state: State = "lost" if kind == "lose" else "pending"
-        self._insert(event, payment, endpoint, "normal", state, delay, held)
+        self._insert(told, endpoint, _LIES.get(kind, "normal"), state, later, held)
         if kind == "duplicate":
-            self._insert(event, payment, endpoint, "duplicate", "pending", seconds or 0.0, held=False)
+            self._insert(told, endpoint, "duplicate", "pending", delay + (seconds or 0.0), held=False)
         elif kind == "forge":
-            self._insert(event, payment, endpoint, "forged", "pending", 0.0, held=False)
+            self._insert(told, endpoint, "forged", "pending", delay, held=False)
 
-    def _insert(
-        self, event: dict[str, Any], payment: str | None, endpoint: str, variant: str, state: State, delay: float,
-        held: bool,
-    ) -> None:  # fmt: skip
+    def _insert(self, told: Told, endpoint: str, variant: Variant, state: State, delay: float, held: bool) -> None:
         due, created = time.time() + delay, self._clock.now()
-        values = (event["id"], event["type"], endpoint, payment, variant, state, due, int(held), created, "[]")
+        values = (told.id, told.type, endpoint, told.payment, variant, state, due, int(held), created, "[]")
         cursor = self._connection.execute(
             "INSERT INTO deliveries (event, event_type, endpoint, payment, variant, state, due, held, created,"
             " attempts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -97,9 +117,10 @@ class Deliveries:
         )
         if state == "pending":
             assert cursor.lastrowid is not None
-            number, name = cursor.lastrowid, event["type"]
             self._fresh.append(
-                Delivery(number, event["id"], name, endpoint, payment, variant, state, due, held, created)
+                Delivery(
+                    cursor.lastrowid, told.id, told.type, endpoint, told.payment, variant, state, due, held, created
+                )
             )
 
     def flush(self) -> None:
@@ -122,17 +143,30 @@ class Deliveries:
         """Seconds until the next delivery, or None when none waits."""
         return None if not self._heap else max(0.0, self._heap[0][0] - time.time())
 
-    def pop(self) -> Delivery | None:
-        """Take the delivery that is due now, if one is."""
-        now = time.time()
-        while self._heap and self._heap[0][0] <= now:
+    def pop(self, at_most: int = 1, within: float = 0.0) -> list[Delivery]:
+        """Take what is due now and can go together: deliveries of one kind to one endpoint, in order.
+
+        Once one is due, others that come due `within` so many seconds go along with it.
+        """
+        until = time.time()
+        taken: list[Delivery] = []
+        others: list[tuple[float, int]] = []
+        while self._heap and self._heap[0][0] <= until and len(taken) < at_most:
             due, number = heapq.heappop(self._heap)
             delivery = self._pending.get(number)
             # A released or postponed delivery leaves its old place in the heap behind.
-            if delivery is not None and delivery.due == due:
-                del self._pending[number]
-                return delivery
-        return None
+            if delivery is None or delivery.due != due:
+                continue
+            if taken and not _together(delivery, taken[0]):
+                others.append((due, number))
+                continue
+            if not taken:
+                until += within
+            del self._pending[number]
+            taken.append(delivery)
+        for place in others:
+            heapq.heappush(self._heap, place)
+        return taken
 
     def record(self, delivery: Delivery, status: int | None, error: str | None) -> None:
         """Note how an attempt went, and what follows from it."""
@@ -142,7 +176,7 @@ class Deliveries:
             delivery.state = "delivered"
         elif delivery.variant == "forged":
             delivery.state = "refused"
-        elif self._clock.now() - delivery.created > _KEEP_TRYING:
+        elif self._clock.now() - delivery.created > self._keep_trying:
             delivery.state = "given_up"
         else:
             pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(len(delivery.attempts) - 1, 10))
@@ -183,6 +217,11 @@ class Deliveries:
         else:
             found = self._connection.execute("SELECT * FROM deliveries WHERE payment = ? ORDER BY id", (payment,))
         return [{**dict(row), "held": bool(row["held"]), "attempts": json.loads(row["attempts"])} for row in found]
+
+
+def _together(one: Delivery, first: Delivery) -> bool:
+    """Whether a delivery may go along with another; one that is held back waits for its own time."""
+    return not one.held and (one.endpoint, one.variant) == (first.endpoint, first.variant)
 
 
 def _delivery(row: Any) -> Delivery:

@@ -1,13 +1,15 @@
-"""Stripe's objects in SQLite: read and written per call, so that memory stays small and a restart loses nothing."""
+"""A gateway's objects in SQLite: read and written per call, so that memory stays small and a restart loses nothing."""
 
 import json
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sandbox.database import connect
-from sandbox.stripe.shapes import Json
+
+Json = dict[str, Any]
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
@@ -59,9 +61,9 @@ class Store:
         self.connection = connect(path)
         self.connection.executescript(_SCHEMA)
 
-    def put(self, body: Json, *, payment: str | None, created: float, label: str | None = None) -> None:
-        """Write an object, new or changed; its id, kind, payment and label never change."""
-        self.put_text(body["id"], body["object"], json.dumps(body), payment, created, label)
+    def put(self, kind: str, body: Json, *, payment: str | None, created: float, label: str | None = None) -> None:
+        """Write an object under its `id`, new or changed; its kind, payment, label and creation never change."""
+        self.put_text(body["id"], kind, json.dumps(body), payment, created, label)
 
     def put_text(
         self, object_id: str, kind: str, text: str, payment: str | None, created: float, label: str | None

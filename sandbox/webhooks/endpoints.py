@@ -1,14 +1,13 @@
-"""Webhook endpoints and their signing secrets; during a rotation an endpoint has two."""
+"""Webhook endpoints and their signing secrets; during a rotation an endpoint has two.
+
+An endpoint is a gateway's own JSON with at least `id`, `url`, `enabled_events` and `status`.
+"""
 
 from sandbox.clock import Clock
-from sandbox.stripe import shapes
-from sandbox.stripe.ids import random_text
-from sandbox.stripe.shapes import Json
-from sandbox.stripe.store import Filter, Store
+from sandbox.store import Filter, Json, Store
 
-_KIND = "webhook_endpoint"
-# An endpoint named at the start of the process keeps one id, so that its open deliveries follow it to a new port.
-CONFIGURED_ID = "we_configured0at0start0000"
+KIND = "webhook_endpoint"
+_CONFIGURED = "configured"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS endpoint_secrets (
@@ -28,7 +27,7 @@ class Endpoints:
         self._load()
 
     def _load(self) -> None:
-        found = list(self._store.bodies(Filter(_KIND)))
+        found = list(self._store.bodies(Filter(KIND)))
         self._all = {endpoint["id"]: endpoint for endpoint in reversed(found)}
 
     def listening(self, event_type: str) -> list[str]:
@@ -55,35 +54,31 @@ class Endpoints:
         )
         return [row["secret"] for row in rows]
 
-    def add(self, params: Json) -> tuple[Json, str]:
-        """A new endpoint and its secret."""
-        endpoint = shapes.webhook_endpoint(params, self._clock.stamp())
+    def add(self, endpoint: Json, secret: str | None = None) -> None:
+        """A new endpoint, with its secret where secrets sign."""
         self._put(endpoint)
-        return endpoint, self._new_secret(endpoint["id"], f"whsec_{random_text(32)}")
+        self._new_secret(endpoint["id"], secret)
 
-    def configure(self, url: str, secret: str, events: list[str]) -> None:
+    def configure(self, endpoint: Json, secret: str | None = None) -> None:
         """The endpoint named at the start of the process; it replaces the one named at an earlier start."""
-        params = {"url": url, "enabled_events": events, "description": "configured at start"}
-        self._put(shapes.webhook_endpoint(params, self._clock.stamp(), CONFIGURED_ID))
-        self._store.connection.execute("DELETE FROM endpoint_secrets WHERE endpoint = ?", (CONFIGURED_ID,))
-        self._new_secret(CONFIGURED_ID, secret)
+        for row in self._store.newest(Filter(KIND, label=_CONFIGURED), -1):
+            if row["id"] != endpoint["id"]:
+                self.remove(row["id"])
+        self._put(endpoint, _CONFIGURED)
+        self._store.connection.execute("DELETE FROM endpoint_secrets WHERE endpoint = ?", (endpoint["id"],))
+        self._new_secret(endpoint["id"], secret)
 
-    def update(self, endpoint: Json, params: Json) -> Json:
-        """Change an endpoint's address, events, description or whether it is enabled."""
-        changed: Json = {name: params[name] for name in ("url", "enabled_events", "description") if name in params}
-        if "disabled" in params:
-            changed["status"] = "disabled" if params["disabled"] else "enabled"
-        updated = {**endpoint, **changed}
-        self._put(updated)
-        return updated
+    def update(self, endpoint: Json) -> None:
+        """Write a changed endpoint."""
+        self._put(endpoint)
 
-    def roll(self, endpoint_id: str, old_lives_for: float) -> str:
+    def roll(self, endpoint_id: str, secret: str, old_lives_for: float) -> None:
         """Give an endpoint a new secret; the old ones go on signing for a while."""
         self._store.connection.execute(
             "UPDATE endpoint_secrets SET expires = ? WHERE endpoint = ? AND expires IS NULL",
             (self._clock.now() + old_lives_for, endpoint_id),
         )
-        return self._new_secret(endpoint_id, f"whsec_{random_text(32)}")
+        self._new_secret(endpoint_id, secret)
 
     def remove(self, endpoint_id: str) -> None:
         """Forget an endpoint and its secrets."""
@@ -91,10 +86,10 @@ class Endpoints:
         self._store.connection.execute("DELETE FROM endpoint_secrets WHERE endpoint = ?", (endpoint_id,))
         self._load()
 
-    def _put(self, endpoint: Json) -> None:
-        self._store.put(endpoint, payment=None, created=self._clock.now())
+    def _put(self, endpoint: Json, label: str | None = None) -> None:
+        self._store.put(KIND, endpoint, payment=None, created=self._clock.now(), label=label)
         self._load()
 
-    def _new_secret(self, endpoint_id: str, secret: str) -> str:
-        self._store.connection.execute("INSERT INTO endpoint_secrets VALUES (?, ?, NULL)", (endpoint_id, secret))
-        return secret
+    def _new_secret(self, endpoint_id: str, secret: str | None) -> None:
+        if secret is not None:
+            self._store.connection.execute("INSERT INTO endpoint_secrets VALUES (?, ?, NULL)", (endpoint_id, secret))
