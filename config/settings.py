@@ -1,40 +1,16 @@
-"""Every setting of api and worker, read from the environment once and refused when missing or unsafe."""
+"""Every setting of api and worker that belongs to no gateway, read once and refused when missing or unsafe."""
 
+from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
 
-STRIPE_URL = "https://api.stripe.com"
-
-
-class SettingsError(Exception):
-    """The environment is not fit to start with; the message names each variable and what would be right."""
+from config.environment import FromEnvironment, comma_separated
 
 
-class _FromEnvironment(BaseSettings):
-    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True)
-
-    @classmethod
-    def read(cls) -> Self:
-        """The settings of this process. Raises SettingsError."""
-        try:
-            return cls()
-        except ValidationError as error:
-            lines = [f"  {_complaint(e)}" for e in error.errors(include_url=False, include_input=False)]
-            raise SettingsError("the environment is not fit to start with:\n" + "\n".join(lines)) from None
-
-
-def _complaint(error: ErrorDetails) -> str:
-    """One line a person can act on. A rule over several variables names them in its own text."""
-    variable = ".".join(map(str, error["loc"])).upper()
-    text = error["msg"].removeprefix("Value error, ")
-    return f"{variable}: {text}" if variable else text
-
-
-class DatabaseSettings(_FromEnvironment):
+class DatabaseSettings(FromEnvironment):
     """`DATABASE_URL`: postgresql://user@host/name, or with a socket folder postgresql://user@/name?host=/folder."""
 
     database_url: str
@@ -47,7 +23,7 @@ class DatabaseSettings(_FromEnvironment):
         return value
 
 
-class TemporalSettings(_FromEnvironment):
+class TemporalSettings(FromEnvironment):
     """Where the Temporal server is. `TEMPORAL_API_KEY` goes over TLS only."""
 
     temporal_address: str = "127.0.0.1:7233"
@@ -63,69 +39,33 @@ class TemporalSettings(_FromEnvironment):
         return self
 
 
-class StripeSettings(_FromEnvironment):
-    """The Stripe account. Several webhook secrets, parted by commas, are all accepted while one is being rotated out.
+class GatewaySelection(FromEnvironment):
+    """`GATEWAYS`: the names of the gateways that are on, parted by commas. Unset, those are on that have a variable."""
 
-    `STRIPE_API_BASE` points elsewhere for the sandbox. `STRIPE_PAYMENT_PAGE` is a page that confirms a payment; the
-    client secret is appended. It is offered to customers of shops that have no such page of their own.
-    `STRIPE_TIMEOUT_SECONDS` bounds one call; a worker's drain and the time of an activity are longer than its maximum.
-    """
+    gateways: Annotated[tuple[str, ...] | None, NoDecode] = None
 
-    stripe_api_key: SecretStr
-    stripe_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
-        validation_alias="STRIPE_WEBHOOK_SECRETS", default=()
-    )
-    stripe_webhook_secret: SecretStr | None = None
-    stripe_api_base: str = STRIPE_URL
-    stripe_payment_page: str | None = None
-    stripe_timeout_seconds: float = Field(default=20, ge=1, le=20)
-
-    @field_validator("stripe_webhook_secrets", mode="before")
+    @field_validator("gateways", mode="before")
     @classmethod
-    def _comma_separated(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-    @field_validator("stripe_api_key")
-    @classmethod
-    def _secret_key(cls, value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith(("sk_test_", "sk_live_", "rk_test_", "rk_live_")):
-            raise ValueError("must be a secret or restricted key (sk_test_…, sk_live_…, rk_test_…, rk_live_…)")
-        return value
-
-    @model_validator(mode="after")
-    def _safe(self) -> Self:
-        if not self.webhook_secrets:
-            raise ValueError("STRIPE_WEBHOOK_SECRET (or STRIPE_WEBHOOK_SECRETS) is missing: webhooks could be forged")
-        if any(not secret.startswith("whsec_") for secret in self.webhook_secrets):
-            raise ValueError("STRIPE_WEBHOOK_SECRET must start with whsec_")
-        # The prefix alone is no secret: everybody could sign with it.
-        if any(secret.strip() == "whsec_" for secret in self.webhook_secrets):
-            raise ValueError("STRIPE_WEBHOOK_SECRET has nothing after whsec_")
-        if self.live and not self.stripe_api_base.startswith("https://"):
-            raise ValueError("STRIPE_API_BASE must be https:// with a live key")
-        if not self.stripe_api_base.startswith(("https://", "http://")):
-            raise ValueError("STRIPE_API_BASE must be an http(s) address")
-        return self
-
-    @property
-    def live(self) -> bool:
-        """Whether real money moves."""
-        return "_live_" in self.stripe_api_key.get_secret_value()[:8]
-
-    @property
-    def webhook_secrets(self) -> tuple[str, ...]:
-        """Every secret that is accepted now."""
-        alone = (self.stripe_webhook_secret,) if self.stripe_webhook_secret else ()
-        return tuple(s.get_secret_value() for s in (*alone, *self.stripe_webhook_secrets))
+    def _names(cls, value: object) -> object:
+        return comma_separated(value)
 
 
-class PolicySettings(_FromEnvironment):
+class RoutingSettings(FromEnvironment):
+    """`ROUTES_FILE`: the TOML file with the rules by which a checkout that names no gateway gets one."""
+
+    routes_file: Path | None = None
+
+
+class PolicySettings(FromEnvironment):
     """How patient the saga is, in seconds.
 
     `POLL_AFTER_SECONDS`: ask the gateway when no webhook has come for this long, then with growing pauses up to
     `POLL_AT_MOST_SECONDS`. `STUCK_AFTER_SECONDS`: a gateway call that fails for this long is shown as stuck.
+    `FAILOVER_AFTER_SECONDS`: where there is another gateway, one that does not open a payment for this long is asked
+    whether it has it, and left when it has not.
     """
 
     poll_after_seconds: float = Field(default=60, ge=0.1, le=3600)
     poll_at_most_seconds: float = Field(default=900, ge=0.1, le=86400)
     stuck_after_seconds: float = Field(default=120, ge=1, le=86400)
+    failover_after_seconds: float = Field(default=15, ge=1, le=3600)

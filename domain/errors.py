@@ -11,7 +11,10 @@ PaysagaError
 ├── GatewayError
 │   ├── OutcomeUnknownError
 │   │   └── KeySpentError
-│   ├── GatewayBusyError
+│   ├── NotDoneError
+│   │   ├── GatewayBusyError
+│   │   ├── GatewayUnreachableError
+│   │   └── BreakerOpenError
 │   ├── GatewayRefusedError
 │   └── GatewayMisconfiguredError
 └── BooksError
@@ -81,12 +84,24 @@ class KeySpentError(OutcomeUnknownError):
     """The gateway keeps a failure under this key and will replay it for ever: look, and go on with a new key."""
 
 
-class GatewayBusyError(GatewayError):
-    """The gateway did not do it and asks to come back (429, key in flight)."""
+class NotDoneError(GatewayError):
+    """This call certainly did nothing; one made before it under the same key may have."""
 
     def __init__(self, message: str, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.retry_after_seconds = retry_after_seconds
+
+
+class GatewayBusyError(NotDoneError):
+    """The gateway asks to come back (429, key in flight)."""
+
+
+class GatewayUnreachableError(NotDoneError):
+    """No connection was made, so nothing was sent."""
+
+
+class BreakerOpenError(NotDoneError):
+    """We keep this call back, since the gateway fails or is under maintenance."""
 
 
 class GatewayRefusedError(GatewayError):

@@ -15,6 +15,8 @@ class PaymentStatus(StrEnum):
     """Nothing attempted yet, or the last attempt was declined and another may follow."""
     REQUIRES_ACTION = "requires_action"
     """The customer must act once more (3-D Secure, approval at the gateway)."""
+    APPROVED = "approved"
+    """The customer has agreed; nothing is held or taken until we authorize or capture it."""
     PROCESSING = "processing"
     """The gateway works on it; it can be neither paid again nor voided now."""
     AUTHORIZED = "authorized"
@@ -87,7 +89,8 @@ class PaymentSnapshot:
     """One payment as the gateway states it at one moment, amounts in our minor units.
 
     `reference` is our checkout id as the gateway keeps it. `amount` is what is to be paid, `captured` what was taken
-    in all (refunds do not lower it). `attempt` names the latest try, so that one decline is told once.
+    in all (refunds do not lower it). `attempt` names the latest try, so that one decline is told once. `account` is
+    the merchant account that the gateway names, None where it names none.
     """
 
     gateway: str
@@ -101,6 +104,7 @@ class PaymentSnapshot:
     decline: Decline | None = None
     next_action: NextAction | None = None
     authorized_until: datetime | None = None
+    account: str | None = None
     refunds: tuple[RefundSnapshot, ...] = ()
 
     def refunded(self, *statuses: RefundStatus) -> Money:

@@ -4,7 +4,8 @@ An adapter makes one HTTP attempt per call and never retries by itself: the dura
 
 - OutcomeUnknownError when the call may have happened (time-out, reset, 5xx); KeySpentError, a kind of it, when the same
   key will only bring the same failure again (never from a look-up, which carries no key),
-- GatewayBusyError when it did not and the gateway asks to come back,
+- GatewayBusyError when it did not and the gateway asks to come back, GatewayUnreachableError when no connection was
+  made and so nothing was sent,
 - GatewayRefusedError when the request itself is wrong and can never work,
 - GatewayMisconfiguredError for credentials and account settings,
 - AmountDoesNotFitError, before any call, for an amount that the gateway cannot move exactly.
@@ -12,12 +13,13 @@ An adapter makes one HTTP attempt per call and never retries by itself: the dura
 A decline is a value (`Declined`), not an exception.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from domain.checkout import CaptureMode
 from domain.currency import CurrencyRule
 from domain.money import Money
 from domain.outcomes import Answer
@@ -28,9 +30,30 @@ class Verb(StrEnum):
     """The operations that move or hold money; each call of one carries an idempotency key."""
 
     CREATE = "create"
+    AUTHORIZE = "authorize"
     CAPTURE = "capture"
     VOID = "void"
     REFUND = "refund"
+
+
+class Modifications(StrEnum):
+    """When the end of a capture, void or refund is known."""
+
+    SYNCHRONOUS = "synchronous"
+    """The answer tells it, unless it says pending."""
+    BY_WEBHOOK = "by_webhook"
+    """The answer says no more than that it was received."""
+
+
+class WebhookAuthentication(StrEnum):
+    """What proves that a delivery is the gateway's, and how much of it that covers."""
+
+    HMAC_BODY = "hmac_body"
+    """A shared secret over the whole body."""
+    HMAC_FIELDS = "hmac_fields"
+    """A shared secret over some fields; only those may be believed."""
+    CERTIFICATE_CHECKSUM = "certificate_checksum"
+    """A certificate over a checksum of the body, which can be met by another body: only a look-up may be believed."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +61,26 @@ class Capabilities:
     """What a gateway can do, as data: the workflows decide by this, never by a name.
 
     `key_lifetime`: how long the gateway keeps an idempotency key; an older key is never sent again, the object is
-    looked up instead. `hold_lifetime`: how long an authorization lasts.
+    looked up instead. `hold_lifetime`: how long an authorization lasts. `merchant_account`: ours as the gateway's
+    answers name it, None where they do not. `void_before_authorization`: whether a payment that the customer has not
+    paid can be made unpayable; where not, it takes money only by our own capture. `lookup_by_reference`: whether `find`
+    sees every payment, also one whose creation was not answered. `payable_for`: after which time the gateway itself
+    lets an unpaid payment lapse, None where it never does.
     """
 
     live: bool
     key_lifetime: Mapping[Verb, timedelta]
     hold_lifetime: timedelta
     currencies: Mapping[str, CurrencyRule]
+    capture_modes: frozenset[CaptureMode]
+    partial_capture: bool
+    several_captures: bool
+    void_before_authorization: bool
+    modifications: Modifications
+    webhook_authentication: WebhookAuthentication
+    lookup_by_reference: bool
+    merchant_account: str | None = None
+    payable_for: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -60,8 +96,17 @@ class CreatePayment:
 
 
 @dataclass(frozen=True)
+class AuthorizePayment:
+    """Hold the money of a payment that the customer has approved."""
+
+    key: str
+    payment_id: str
+    amount: Money
+
+
+@dataclass(frozen=True)
 class CapturePayment:
-    """Take what is held."""
+    """Take what is held, or what the customer has approved and nobody holds."""
 
     key: str
     payment_id: str
@@ -89,7 +134,8 @@ class RefundPayment:
 class WebhookEvent:
     """An authentic delivery's hint that something happened to one payment; it is followed by a look-up.
 
-    `payment_id` is None for events that concern no payment, `relevant` False for those that change nothing for us.
+    `payment_id` is None for events that name no payment: where `reference` (our checkout's id) is there, that leads to
+    it. `relevant` is False for those that change nothing for us.
     """
 
     event_id: str
@@ -99,6 +145,44 @@ class WebhookEvent:
     occurred_at: datetime
     live: bool
     relevant: bool
+
+
+class TransactionType(StrEnum):
+    """What a row of the gateway's own list is."""
+
+    CHARGE = "charge"
+    REFUND = "refund"
+    REFUND_FAILED = "refund_failed"
+    OTHER = "other"
+    """Fees, payouts, reserves: nothing that one of our operations asked for."""
+
+
+@dataclass(frozen=True)
+class GatewayTransaction:
+    """One movement of money as the gateway lists it. `amount` is never negative, the type tells the direction.
+
+    `transaction_id` is unique in the gateway's list together with the type. `payment_id` and `reference` are None where
+    the gateway does not name them.
+    """
+
+    transaction_id: str
+    type: TransactionType
+    amount: Money
+    at: datetime
+    payment_id: str | None = None
+    reference: str | None = None
+
+
+class Evidence(Protocol):
+    """The authentic deliveries of a gateway that our inbox keeps: raw bodies, oldest first, each once."""
+
+    async def about(self, gateway: str, reference: str) -> Sequence[bytes]:
+        """Those with an event that names this reference (a checkout's id)."""
+        ...
+
+    async def between(self, gateway: str, since: datetime, until: datetime) -> Sequence[bytes]:
+        """Those received in this time, `until` not included."""
+        ...
 
 
 class Gateway(Protocol):
@@ -118,12 +202,23 @@ class Gateway(Protocol):
         """Open a payment: RequiresAction normally, Declined when the gateway will not have it."""
         ...
 
+    async def authorize(self, request: AuthorizePayment) -> Answer:
+        """Hold what the customer approved: Completed with the payment, Pending, RequiresAction, or Declined.
+
+        Where the customer's own confirmation holds the money there is nothing to ask for: the payment is answered as it
+        is, Declined while the customer has not confirmed.
+        """
+        ...
+
     async def capture(self, request: CapturePayment) -> Answer:
-        """Take what is held: Completed with the payment, Pending, or Declined."""
+        """Take what is held or approved: Completed with the payment, Pending, RequiresAction, or Declined."""
         ...
 
     async def void(self, request: VoidPayment) -> Answer:
-        """End a payment that took nothing: Completed if canceled or paid after all, else Pending or Declined."""
+        """End a payment that took nothing: Completed if canceled or paid after all, else Pending or Declined.
+
+        Without the capability `void_before_authorization` one that is not held is Declined.
+        """
         ...
 
     async def refund(self, request: RefundPayment) -> Answer:
@@ -138,8 +233,15 @@ class Gateway(Protocol):
         """The payment with this reference; None when the gateway shows none (it may lag: see the adapter)."""
         ...
 
-    def parse_webhook(self, body: bytes, headers: Mapping[str, str], now: datetime) -> list[WebhookEvent]:
-        """Authenticate raw bytes; header names are in lower case. Raises WebhookNotAuthenticError for any doubt."""
+    async def list_transactions(self, since: datetime, until: datetime) -> list[GatewayTransaction]:
+        """The movements of money in this time, oldest first; how late the list may be is told by the adapter."""
+        ...
+
+    async def parse_webhook(self, body: bytes, headers: Mapping[str, str], now: datetime) -> list[WebhookEvent]:
+        """Authenticate raw bytes; header names are in lower case. Raises WebhookNotAuthenticError for any doubt.
+
+        GatewayUnreachableError where proving it takes something of the gateway's that cannot be had now.
+        """
         ...
 
     async def close(self) -> None:

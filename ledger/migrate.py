@@ -8,7 +8,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 
-from config.settings import DatabaseSettings, SettingsError
+from config.environment import SettingsError
+from config.settings import DatabaseSettings
 from ledger.engine import create_engine
 
 # Any number will do, as long as nothing else in the database locks the same one.

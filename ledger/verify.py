@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Row, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from config.settings import DatabaseSettings, SettingsError
+from config.environment import SettingsError
+from config.settings import DatabaseSettings
 from domain.errors import BooksError
 from ledger.audit import Chapter, Moved, audit
 from ledger.contract import Breach, StoreUnavailableError, Verification

@@ -3,10 +3,19 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from domain.errors import OutcomeUnknownError
+from domain.errors import GatewayRefusedError, OutcomeUnknownError
 from domain.outcomes import Answer, Completed, Declined, Pending, RequiresAction
 from domain.payment import PaymentSnapshot, PaymentStatus, RefundSnapshot, RefundStatus
-from gateways.contract import Capabilities, CapturePayment, CreatePayment, RefundPayment, VoidPayment, WebhookEvent
+from gateways.contract import (
+    AuthorizePayment,
+    Capabilities,
+    CapturePayment,
+    CreatePayment,
+    GatewayTransaction,
+    RefundPayment,
+    VoidPayment,
+    WebhookEvent,
+)
 from gateways.stripe import declines, translate, webhooks
 from gateways.stripe.capabilities import capabilities
 from gateways.stripe.client import StripeConnection
@@ -61,6 +70,22 @@ class StripeGateway:
         if payment.next_action is None:
             raise OutcomeUnknownError(f"Stripe opened a payment that is {payment.status} from the start")
         return RequiresAction(payment, payment.next_action)
+
+    async def authorize(self, request: AuthorizePayment) -> Answer:
+        """The payment as it is: with Stripe the customer's own confirmation holds the money."""
+        payment = await self._reader.lookup(request.payment_id)
+        if payment is None:
+            raise GatewayRefusedError("resource_missing", f"Stripe has no payment {request.payment_id}")
+        if payment.next_action is not None and payment.status is PaymentStatus.REQUIRES_ACTION:
+            return RequiresAction(payment, payment.next_action)
+        match payment.status:
+            case PaymentStatus.AUTHORIZED | PaymentStatus.CAPTURED:
+                return Completed(payment)
+            case PaymentStatus.PROCESSING:
+                return Pending(payment)
+            case _:
+                message = f"Stripe holds nothing for a payment that is {payment.status}"
+                return Declined(declines.decline(UNEXPECTED_STATE, message), payment)
 
     async def capture(self, request: CapturePayment) -> Answer:
         """Take what is held; a payment that is captured already is Completed, a canceled one Declined."""
@@ -128,7 +153,11 @@ class StripeGateway:
         """
         return await self._reader.find(reference)
 
-    def parse_webhook(self, body: bytes, headers: Mapping[str, str], now: datetime) -> list[WebhookEvent]:
+    async def list_transactions(self, since: datetime, until: datetime) -> list[GatewayTransaction]:
+        """The account's balance transactions created in this time; Stripe lists them at once."""
+        return await self._reader.transactions(since, until)
+
+    async def parse_webhook(self, body: bytes, headers: Mapping[str, str], now: datetime) -> list[WebhookEvent]:
         """The event of an authentic delivery. Raises WebhookNotAuthenticError for any doubt."""
         return webhooks.parse(body, headers, self._options.webhook_secrets, now)
 

@@ -3,7 +3,8 @@
 from datetime import timedelta
 from types import MappingProxyType
 
-from gateways.contract import Capabilities, Verb
+from domain.checkout import CaptureMode
+from gateways.contract import Capabilities, Modifications, Verb, WebhookAuthentication
 from gateways.stripe.currencies import CURRENCIES
 
 # Stripe may prune a key once it is a day old; sent again after that it counts as new and would charge again.
@@ -19,4 +20,12 @@ def capabilities(live: bool) -> Capabilities:
         key_lifetime=MappingProxyType(dict.fromkeys(Verb, _KEY_LIFETIME)),
         hold_lifetime=_HOLD_LIFETIME,
         currencies=MappingProxyType(CURRENCIES),
+        capture_modes=frozenset(CaptureMode),
+        partial_capture=True,
+        # Multicapture has to be asked for on each payment and is not there for every card: it is left out.
+        several_captures=False,
+        void_before_authorization=True,
+        modifications=Modifications.SYNCHRONOUS,
+        webhook_authentication=WebhookAuthentication.HMAC_BODY,
+        lookup_by_reference=True,
     )

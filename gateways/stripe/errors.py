@@ -2,7 +2,8 @@
 
 | Stripe says                                  | we say                                                        |
 |----------------------------------------------|---------------------------------------------------------------|
-| time-out, refused or cut connection          | OutcomeUnknownError                                           |
+| time-out or cut connection                   | OutcomeUnknownError                                           |
+| refused connection, nothing sent             | GatewayUnreachableError                                       |
 | 5xx, an answer that is none of Stripe's      | OutcomeUnknownError                                           |
 | 5xx that will only be replayed               | KeySpentError, an OutcomeUnknownError                         |
 | 409 (key in flight), 429                     | GatewayBusyError                                              |
@@ -14,6 +15,7 @@
 
 from dataclasses import dataclass
 
+import httpx
 import stripe
 
 from domain.errors import (
@@ -21,6 +23,7 @@ from domain.errors import (
     GatewayError,
     GatewayMisconfiguredError,
     GatewayRefusedError,
+    GatewayUnreachableError,
     KeySpentError,
     OutcomeUnknownError,
 )
@@ -85,6 +88,8 @@ def read_error(error: stripe.StripeError) -> GatewayError | RefusalError:
     match error:
         case stripe.RateLimitError():
             return GatewayBusyError(said, _retry_after(error))
+        case stripe.APIConnectionError() if isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout):
+            return GatewayUnreachableError(said)
         case stripe.AuthenticationError() | stripe.PermissionError():
             return GatewayMisconfiguredError(said)
         case stripe.IdempotencyError():

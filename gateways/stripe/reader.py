@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from itertools import islice
 
-from stripe.params import PaymentIntentListParams, RefundListParams
+from stripe.params import BalanceTransactionListParams, PaymentIntentListParams, RefundListParams
 
 from domain.errors import OutcomeUnknownError
 from domain.payment import PaymentSnapshot, PaymentStatus
+from gateways.contract import GatewayTransaction
 from gateways.stripe import translate
 from gateways.stripe.client import Call, StripeConnection
 from gateways.stripe.errors import MISSING, RefusalError
@@ -23,6 +25,7 @@ _MOST_REFUND_PAGES = 20
 # Search lags by up to a minute, so a payment that it misses is among the newest ones.
 _RECENT_PAGES = 3
 _MOST_FOUND = 10
+_MOST_TRANSACTION_PAGES = 500
 # Of several payments with one reference the one that has money in it matters most.
 _BY_WEIGHT = (
     PaymentStatus.CAPTURED,
@@ -87,6 +90,25 @@ class StripeReader:
                 return refunds
             params = {**params, "starting_after": _last_id(page)}
         raise OutcomeUnknownError(f"Stripe payment {payment_id} has more refunds than can be read")
+
+    async def transactions(self, since: datetime, until: datetime) -> list[GatewayTransaction]:
+        """The balance transactions created in this time, oldest first. Raises GatewayError."""
+        found: list[GatewayTransaction] = []
+        params: BalanceTransactionListParams = {
+            "created": {"gte": int(since.timestamp()), "lt": int(until.timestamp())},
+            "limit": _PAGE,
+            "expand": ["data.source"],
+        }
+        for _ in range(_MOST_TRANSACTION_PAGES):
+            page = await self._transaction_page(params)
+            found += [translate.transaction_of(row) for row in _data(page)]
+            if not page.get("has_more"):
+                return found[::-1]
+            params = {**params, "starting_after": _last_id(page)}
+        raise OutcomeUnknownError("Stripe has more transactions in this time than can be read: ask for less of it")
+
+    async def _transaction_page(self, params: BalanceTransactionListParams) -> Object:
+        return await self._page(lambda client: client.v1.balance_transactions.list_async(params))
 
     async def _search(self, reference: str) -> list[Object]:
         quoted = reference.replace("\\", "\\\\").replace("'", "\\'")

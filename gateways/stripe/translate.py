@@ -13,6 +13,7 @@ from typing import Any
 from domain.errors import InvalidMoneyError, OutcomeUnknownError
 from domain.money import Money
 from domain.payment import Decline, NextAction, PaymentSnapshot, PaymentStatus, RefundSnapshot, RefundStatus
+from gateways.contract import GatewayTransaction, TransactionType
 from gateways.stripe import declines
 from gateways.stripe.currencies import stated_amount
 
@@ -78,6 +79,34 @@ def refund_of(refund: Object) -> RefundSnapshot:
         status=status,
         reference=_metadata(refund, REFUND_REFERENCE),
         failure_code=(reason if isinstance(reason, str) else word) if failed else None,
+    )
+
+
+_TRANSACTION_TYPES = {
+    "charge": TransactionType.CHARGE,
+    "payment": TransactionType.CHARGE,
+    "refund": TransactionType.REFUND,
+    "payment_refund": TransactionType.REFUND,
+    "refund_failure": TransactionType.REFUND_FAILED,
+    "payment_failure_refund": TransactionType.REFUND_FAILED,
+}
+
+
+def transaction_of(row: Object) -> GatewayTransaction:
+    """A BalanceTransaction with its source expanded. Raises OutcomeUnknownError when it cannot be read."""
+    source = row.get("source")
+    source = source if isinstance(source, Mapping) else {}
+    created, amount = row.get("created"), row.get("amount")
+    if type(created) is not int or type(amount) is not int:
+        raise _unreadable("created or amount")
+    payment_id = source.get("payment_intent")
+    return GatewayTransaction(
+        transaction_id=_text(row, "id"),
+        type=_TRANSACTION_TYPES.get(_text(row, "type"), TransactionType.OTHER),
+        amount=_money({"amount": abs(amount)}, "amount", _text(row, "currency")),
+        at=datetime.fromtimestamp(created, UTC),
+        payment_id=payment_id if isinstance(payment_id, str) else None,
+        reference=_metadata(source, REFERENCE) or _metadata(source, REFUND_REFERENCE),
     )
 
 

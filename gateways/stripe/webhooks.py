@@ -6,15 +6,14 @@ hostile headers, so the few lines are here: https://docs.stripe.com/webhooks#ver
 
 import hashlib
 import hmac
-import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any
 
 from domain.errors import WebhookNotAuthenticError
 from gateways.contract import WebhookEvent
+from gateways.strict_json import read_strictly
 from gateways.stripe.translate import REFERENCE
 
 SIGNATURE_HEADER = "stripe-signature"
@@ -47,7 +46,7 @@ def parse(body: bytes, headers: Mapping[str, str], secrets: Sequence[str], now: 
     """The one event of an authentic delivery. Raises WebhookNotAuthenticError for any doubt, and nothing else."""
     try:
         _authenticate(body, headers.get(SIGNATURE_HEADER), secrets, now.timestamp())
-        return [_event(_strict_json(body))]
+        return [_event(read_strictly(body))]
     except WebhookNotAuthenticError:
         raise
     # Whatever else a hostile delivery provokes (recursion, overflow, undecodable bytes) is a delivery to refuse.
@@ -115,26 +114,3 @@ def _word(stated: dict[str, Any], field: str) -> str:
     if not isinstance(value, str) or not _WORD.fullmatch(value):
         raise WebhookNotAuthenticError(f"the event has no valid {field}")
     return value
-
-
-def _strict_json(body: bytes) -> Any:
-    """JSON as Stripe writes it; what Python's reader would take beyond that is refused."""
-    return json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise WebhookNotAuthenticError("the body names a member twice")
-    return members
-
-
-def _no_constant(word: str) -> NoReturn:
-    raise WebhookNotAuthenticError(f"the body holds {word}, which is no JSON")
-
-
-def _finite(word: str) -> float:
-    number = float(word)
-    if not math.isfinite(number):
-        raise WebhookNotAuthenticError("the body holds a number beyond all bounds")
-    return number

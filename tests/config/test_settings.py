@@ -2,13 +2,10 @@
 
 import pytest
 
-from config.settings import DatabaseSettings, PolicySettings, SettingsError, StripeSettings, TemporalSettings
+from config.environment import FromEnvironment, SettingsError
+from config.settings import DatabaseSettings, GatewaySelection, PolicySettings, TemporalSettings
 
-GOOD = {"STRIPE_API_KEY": "sk_test_abc", "STRIPE_WEBHOOK_SECRET": "whsec_abc"}
-NAMES = (
-    *("DATABASE_URL", "TEMPORAL_API_KEY", "TEMPORAL_TLS", "POLL_AFTER_SECONDS"),
-    *("STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_WEBHOOK_SECRETS", "STRIPE_API_BASE", "STRIPE_TIMEOUT_SECONDS"),
-)
+NAMES = ("DATABASE_URL", "TEMPORAL_API_KEY", "TEMPORAL_TLS", "POLL_AFTER_SECONDS", "GATEWAYS")
 
 
 @pytest.fixture(autouse=True)
@@ -18,50 +15,22 @@ def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def put(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
-    """Set these environment variables."""
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
-
-
 @pytest.mark.parametrize(
     ("settings", "variables", "complaint"),
     [
         (DatabaseSettings, {}, "DATABASE_URL: Field required"),
         (DatabaseSettings, {"DATABASE_URL": "mysql://x"}, "DATABASE_URL: must be a postgresql:// address"),
         (TemporalSettings, {"TEMPORAL_API_KEY": "secret-key"}, "set TEMPORAL_TLS=true"),
-        (
-            PolicySettings,
-            {"POLL_AFTER_SECONDS": "0"},
-            "POLL_AFTER_SECONDS: Input should be greater than",
-        ),
-        (StripeSettings, {"STRIPE_WEBHOOK_SECRET": "whsec_a"}, "STRIPE_API_KEY: Field required"),
-        (StripeSettings, GOOD | {"STRIPE_API_KEY": "pk_test_a"}, "STRIPE_API_KEY: must be a secret or restricted key"),
-        (
-            StripeSettings,
-            {"STRIPE_API_KEY": "sk_test_a"},
-            "(or STRIPE_WEBHOOK_SECRETS) is missing",
-        ),
-        (StripeSettings, GOOD | {"STRIPE_WEBHOOK_SECRET": "abc"}, "STRIPE_WEBHOOK_SECRET must start with whsec_"),
-        (StripeSettings, GOOD | {"STRIPE_WEBHOOK_SECRETS": "abc"}, "STRIPE_WEBHOOK_SECRET must start with whsec_"),
-        (StripeSettings, GOOD | {"STRIPE_WEBHOOK_SECRETS": "whsec_a,whsec_"}, "has nothing after whsec_"),
-        (StripeSettings, GOOD | {"STRIPE_API_BASE": "ftp://x"}, "STRIPE_API_BASE must be an http(s) address"),
-        (
-            StripeSettings,
-            GOOD | {"STRIPE_API_KEY": "sk_live_a", "STRIPE_API_BASE": "http://127.0.0.1:1"},
-            "STRIPE_API_BASE must be https:// with a live key",
-        ),
-        (StripeSettings, GOOD | {"STRIPE_TIMEOUT_SECONDS": "60"}, "STRIPE_TIMEOUT_SECONDS: Input should be less than"),
+        (PolicySettings, {"POLL_AFTER_SECONDS": "0"}, "POLL_AFTER_SECONDS: Input should be greater than"),
+        (PolicySettings, {"POLL_AFTER_SECONDS": "secret-key"}, "POLL_AFTER_SECONDS: Input should be a valid number"),
     ],
 )
 def test_unfit_settings_are_refused(
-    monkeypatch: pytest.MonkeyPatch,
-    settings: type[StripeSettings],
-    variables: dict[str, str],
-    complaint: str,
+    monkeypatch: pytest.MonkeyPatch, settings: type[FromEnvironment], variables: dict[str, str], complaint: str
 ) -> None:
     """The text names the variable and what would be right, and repeats no value."""
-    put(monkeypatch, **variables)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError) as caught:
         settings.read()
     assert complaint in str(caught.value)
@@ -69,21 +38,13 @@ def test_unfit_settings_are_refused(
     assert "Value error" not in str(caught.value)
 
 
-def test_several_webhook_secrets_are_active(monkeypatch: pytest.MonkeyPatch) -> None:
-    """While one secret is rotated out, both are accepted."""
-    put(monkeypatch, STRIPE_API_KEY="rk_test_a", STRIPE_WEBHOOK_SECRETS=" whsec_new, whsec_old ,")
-    assert StripeSettings.read().webhook_secrets == ("whsec_new", "whsec_old")
-
-
-def test_secrets_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Printing the settings shows no secret."""
-    put(monkeypatch, **GOOD)
-    assert "sk_test_abc" not in repr(StripeSettings.read())
-    assert "whsec_abc" not in repr(StripeSettings.read())
-
-
-@pytest.mark.parametrize(("key", "live"), [("sk_test_live_", False), ("sk_live_a", True), ("rk_live_a", True)])
-def test_the_key_tells_whether_real_money_moves(monkeypatch: pytest.MonkeyPatch, key: str, live: bool) -> None:
-    """The mode is read from the key's prefix only."""
-    put(monkeypatch, **GOOD | {"STRIPE_API_KEY": key})
-    assert StripeSettings.read().live is live
+@pytest.mark.parametrize(
+    ("value", "gateways"), [(None, None), ("", None), ("one", ("one",)), (" one , two ,", ("one", "two"))]
+)
+def test_gateways_are_named_between_commas(
+    monkeypatch: pytest.MonkeyPatch, value: str | None, gateways: tuple[str, ...] | None
+) -> None:
+    """GATEWAYS is a list of names; unset or empty it names none."""
+    if value is not None:
+        monkeypatch.setenv("GATEWAYS", value)
+    assert GatewaySelection.read().gateways == gateways
