@@ -1,0 +1,213 @@
+"""The Gateway protocol on PayPal's orders."""
+
+from collections.abc import Mapping, Set
+from dataclasses import replace
+from datetime import datetime
+
+from domain.errors import GatewayRefusedError, OutcomeUnknownError
+from domain.outcomes import Answer, Declined, RequiresAction
+from domain.payment import NextAction, PaymentSnapshot, PaymentStatus
+from gateways.contract import (
+    AuthorizePayment,
+    Capabilities,
+    CapturePayment,
+    CreatePayment,
+    Evidence,
+    GatewayTransaction,
+    RefundPayment,
+    VoidPayment,
+    WebhookEvent,
+)
+from gateways.paypal import currencies, fields, requests, translate, webhooks
+from gateways.paypal.answers import after_refund, after_void, as_it_is, not_asked_for, refund_under
+from gateways.paypal.capabilities import capabilities
+from gateways.paypal.certificates import Certificates
+from gateways.paypal.client import PayPalConnection
+from gateways.paypal.errors import MISSING, PAYER_ACTION_REQUIRED, RefusalError
+from gateways.paypal.options import PayPalOptions
+from gateways.paypal.reader import Order, PayPalReader
+
+
+class PayPalGateway:
+    """One PayPal account as a `Gateway`."""
+
+    def __init__(self, options: PayPalOptions, evidence: Evidence) -> None:
+        self._options = options
+        self._connection = PayPalConnection(options)
+        self._certificates = Certificates(options)
+        self._reader = PayPalReader(self._connection, evidence, options.live)
+        self._capabilities = capabilities(options)
+
+    @property
+    def name(self) -> str:
+        """`paypal`."""
+        return translate.NAME
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this account can do."""
+        return self._capabilities
+
+    async def create(self, request: CreatePayment) -> Answer:
+        """Open an order that the payer approves on PayPal's page. Raises AmountDoesNotFitError before any call.
+
+        A repeated request id answers the order as it is by now, which may be anything.
+        """
+        body = requests.order(request)
+        with self._connection.one_operation():
+            try:
+                said = await self._connection.send("/v2/checkout/orders", body, request.key)
+            except RefusalError as refusal:
+                return refusal.declined()
+            order = await self._opened(said.object)
+        payment = order.payment
+        if payment.next_action is not None:
+            return RequiresAction(payment, payment.next_action)
+        if said.status == 201:
+            raise OutcomeUnknownError(f"PayPal opened an order that is {payment.status} from the start")
+        return as_it_is(payment, _HELD)
+
+    async def authorize(self, request: AuthorizePayment) -> Answer:
+        """Hold what the payer approved; an order that is held or captured already is Completed."""
+        with self._connection.one_operation():
+            payment = (await self._known(request.payment_id)).payment
+            if payment.status in _HELD | _SETTLED:
+                return as_it_is(payment, _HELD)
+            try:
+                await self._connection.send(f"/v2/checkout/orders/{request.payment_id}/authorize", None, request.key)
+            except RefusalError as refusal:
+                return await self._after_refusal(request, refusal, _HELD)
+            return as_it_is((await self._known(request.payment_id)).payment, _HELD)
+
+    async def capture(self, request: CapturePayment) -> Answer:
+        """Take what is held, or the whole of what is only approved; what is captured already is Completed.
+
+        PayPal would take up to 15 % more than is held. The payer agreed to the order's amount, so more is declined.
+        """
+        amount = currencies.stated(request.amount)
+        with self._connection.one_operation():
+            order = await self._known(request.payment_id)
+            payment, held = order.payment, order.payments.held
+            if payment.status in _TAKEN | _SETTLED:
+                return as_it_is(payment, _TAKEN)
+            if request.amount.currency != payment.amount.currency or request.amount.minor > payment.amount.minor:
+                return not_asked_for(payment, "MAX_CAPTURE_AMOUNT_EXCEEDED", "more than the payer agreed to")
+            try:
+                if held is not None:
+                    path = f"/v2/payments/authorizations/{fields.id_of(held)}/capture"
+                    await self._connection.send(path, {"amount": amount, "final_capture": True}, request.key)
+                elif request.amount == payment.amount:
+                    await self._connection.send(f"/v2/checkout/orders/{request.payment_id}/capture", None, request.key)
+                else:
+                    return not_asked_for(payment, "AMOUNT_MISMATCH", "only what is held can be taken in part")
+            except RefusalError as refusal:
+                return await self._after_refusal(request, refusal, _TAKEN)
+            return as_it_is((await self._known(request.payment_id)).payment, _TAKEN)
+
+    async def void(self, request: VoidPayment) -> Answer:
+        """Release what is held; one that is over or captured is Completed as it is.
+
+        An order that nobody has paid cannot be ended at PayPal. It takes no money unless we capture it, and lapses.
+        """
+        with self._connection.one_operation():
+            order = await self._known(request.payment_id)
+            held = order.payments.held
+            if order.payment.status is not PaymentStatus.AUTHORIZED or held is None:
+                return after_void(order.payment)
+            try:
+                path = f"/v2/payments/authorizations/{fields.id_of(held)}/void"
+                await self._connection.send(path, None, request.key)
+            except RefusalError as refusal:
+                after = (await self._known(request.payment_id)).payment
+                return refusal.declined(after) if after.status is PaymentStatus.AUTHORIZED else after_void(after)
+            return after_void((await self._known(request.payment_id)).payment)
+
+    async def refund(self, request: RefundPayment) -> Answer:
+        """Give money back; a refund that was made under this key already is the answer, however long ago it was."""
+        body = requests.refund(request)
+        with self._connection.one_operation():
+            order = await self._known(request.payment_id)
+            ours, capture = refund_under(request, order.payment), order.payments.refundable
+            if ours is not None:
+                return after_refund(ours)
+            if capture is None:
+                return not_asked_for(order.payment, "ORDER_NOT_CAPTURED", "nothing was taken that could be given back")
+            path = f"/v2/payments/captures/{fields.id_of(capture)}/refund"
+            try:
+                stated = (await self._connection.send(path, body, request.key)).object
+            except RefusalError as refusal:
+                after = (await self._known(request.payment_id)).payment
+                ours = refund_under(request, after)
+                return after_refund(ours) if ours else refusal.declined(after)
+            if "amount" not in stated:
+                stated = await self._reader.refund(fields.id_of(stated))
+            # It was answered to our key, so it is ours also where PayPal leaves out what it was told.
+            return after_refund(replace(translate.refund_of(stated), reference=request.key))
+
+    async def lookup(self, payment_id: str) -> PaymentSnapshot | None:
+        """The order with its payments and refunds; None when this account has no such order, or it has lapsed."""
+        with self._connection.one_operation():
+            order = await self._reader.order(payment_id)
+        return order.payment if order is not None else None
+
+    async def find(self, reference: str) -> PaymentSnapshot | None:
+        """The payment with this reference, if an authentic delivery named it: PayPal has no look-up by reference.
+
+        None may therefore be an order whose creation was not answered. That is safe to take for nothing: its address
+        was given to nobody, and even an approved order takes no money unless we capture it.
+        """
+        with self._connection.one_operation():
+            return await self._reader.find(reference)
+
+    async def list_transactions(self, since: datetime, until: datetime) -> list[GatewayTransaction]:
+        """What moved in this time, by PayPal's transaction search, which shows a movement up to three hours late.
+
+        Transaction ids are not unique there; together with the type they are.
+        """
+        return await self._reader.transactions(since, until)
+
+    async def parse_webhook(self, body: bytes, headers: Mapping[str, str], now: datetime) -> list[WebhookEvent]:
+        """The event of an authentic delivery. Raises WebhookNotAuthenticError for any doubt.
+
+        GatewayUnreachableError when PayPal does not hand out the certificate that would prove it.
+        """
+        return await webhooks.parse(body, headers, self._options, self._certificates, now)
+
+    async def close(self) -> None:
+        """Close the running loop's connections."""
+        await self._certificates.close()
+        await self._connection.close()
+
+    async def _opened(self, stated: fields.Object) -> Order:
+        """The order that a create answered; read where PayPal answered its id and little more."""
+        if "purchase_units" in stated:
+            return await self._reader.understood(stated)
+        return await self._known(fields.text(stated, "id"))
+
+    async def _known(self, payment_id: str) -> Order:
+        """The order as it is now. Raises GatewayRefusedError when PayPal has none."""
+        order = await self._reader.order(payment_id)
+        if order is None:
+            raise GatewayRefusedError(MISSING, f"PayPal has no order {payment_id[:64]!r}")
+        return order
+
+    async def _after_refusal(
+        self, request: AuthorizePayment | CapturePayment, refusal: RefusalError, done: Set[PaymentStatus]
+    ) -> Answer:
+        """What is true after PayPal refused: often it was done already, or the payer has to go back and choose."""
+        payment = (await self._known(request.payment_id)).payment
+        if payment.status in done or payment.status is PaymentStatus.PROCESSING:
+            return as_it_is(payment, done)
+        decline = refusal.declined().decline
+        url = refusal.refusal.payer_url
+        action = NextAction("redirect", url=url) if url and not decline.hard else payment.next_action
+        if refusal.code == PAYER_ACTION_REQUIRED and action is not None:
+            return RequiresAction(replace(payment, next_action=action), action)
+        # No payment of PayPal's tells of this try, so it goes by the name of the operation that made it.
+        return Declined(decline, replace(payment, decline=decline, next_action=action, attempt=request.key))
+
+
+_TAKEN = frozenset({PaymentStatus.CAPTURED})
+_HELD = _TAKEN | {PaymentStatus.AUTHORIZED}
+# Nothing can be asked for while PayPal works on it, nor after it has ended.
+_SETTLED = frozenset({PaymentStatus.PROCESSING, PaymentStatus.CANCELED})

@@ -1,0 +1,226 @@
+"""PayPal's orders as the domain's snapshots.
+
+What cannot be read raises OutcomeUnknownError, never a guess. An amount, currency, account or mode that can be read but
+is not what was asked is passed on as stated, so that the caller's comparison with its own record fails.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from domain.errors import CurrencyMismatchError, OutcomeUnknownError
+from domain.money import Money
+from domain.payment import Decline, NextAction, PaymentSnapshot, PaymentStatus, RefundSnapshot, RefundStatus
+from gateways.contract import GatewayTransaction, TransactionType
+from gateways.paypal import declines, fields
+from gateways.paypal.fields import Object
+from gateways.paypal.options import LIVE_HOSTS
+
+NAME = "paypal"
+
+_ORDER_STATUSES = {
+    "CREATED": PaymentStatus.AWAITING_CUSTOMER,
+    "SAVED": PaymentStatus.AWAITING_CUSTOMER,
+    "PAYER_ACTION_REQUIRED": PaymentStatus.REQUIRES_ACTION,
+    "APPROVED": PaymentStatus.APPROVED,
+    "VOIDED": PaymentStatus.CANCELED,
+    # A completed order is what its payments are; it comes to this only when all of them came to nothing.
+    "COMPLETED": PaymentStatus.CANCELED,
+}
+_TAKEN = frozenset({"COMPLETED", "PARTIALLY_REFUNDED", "REFUNDED"})
+_REFUSED = frozenset({"DECLINED", "FAILED", "DENIED"})
+_HELD = frozenset({"CREATED", "PARTIALLY_CAPTURED"})
+_RELEASED = frozenset({"VOIDED", "EXPIRED"})
+_PENDING = frozenset({"PENDING"})
+_CAPTURED = frozenset({"CAPTURED"})
+_KNOWN = _TAKEN | _REFUSED | _HELD | _RELEASED | _PENDING | _CAPTURED
+_REFUND_STATUSES = {
+    "PENDING": RefundStatus.PENDING,
+    "COMPLETED": RefundStatus.SUCCEEDED,
+    "FAILED": RefundStatus.FAILED,
+    # A canceled refund gives nothing back either.
+    "CANCELLED": RefundStatus.FAILED,
+}
+# PayPal's page where the payer agrees, by the two names it has.
+_PAYER_LINKS = ("payer-action", "approve")
+_SWAPPED = str.maketrans(":.", ".:")
+
+
+@dataclass(frozen=True)
+class Payments:
+    """What was done with an order, in PayPal's objects."""
+
+    authorizations: Sequence[Object]
+    captures: Sequence[Object]
+    refunds: Sequence[Object]
+
+    @property
+    def held(self) -> Object | None:
+        """The authorization that holds money now."""
+        return _newest(self.authorizations, _HELD)
+
+    @property
+    def refundable(self) -> Object | None:
+        """The capture of which something can be left to give back, else the newest that took money."""
+        return _newest(self.captures, _TAKEN - {"REFUNDED"}) or _newest(self.captures, _TAKEN)
+
+    @property
+    def latest(self) -> Object | None:
+        """The newest try: a capture, else an authorization."""
+        return next(reversed((*self.authorizations, *self.captures)), None)
+
+
+def unit_of(order: Object) -> Object:
+    """The one thing an order of ours is about. Raises OutcomeUnknownError for any other order."""
+    units = fields.several(order, "purchase_units")
+    if len(units) != 1:
+        raise fields.unreadable("purchase_units")
+    return units[0]
+
+
+def payments_of(order: Object) -> Payments:
+    """Its authorizations, captures and refunds, in the order they were made."""
+    payments = fields.inner(unit_of(order), "payments")
+    return Payments(*(fields.several(payments, name) for name in ("authorizations", "captures", "refunds")))
+
+
+def payment_of(order: Object, live: bool) -> PaymentSnapshot:
+    """An order with all that was done with it; `live` is the account's mode, for an order that does not say.
+
+    Raises OutcomeUnknownError when it cannot be read.
+    """
+    unit, payments = unit_of(order), payments_of(order)
+    amount, reference = fields.money(unit, "amount"), fields.text_if_any(unit, "custom_id")
+    status = _status(order, payments)
+    latest = payments.latest
+    held = payments.held if status is PaymentStatus.AUTHORIZED else None
+    return PaymentSnapshot(
+        gateway=NAME,
+        payment_id=fields.text(order, "id"),
+        reference=reference,
+        status=status,
+        amount=amount,
+        captured=_captured(payments, amount),
+        live=_live(order, live),
+        attempt=fields.text(latest, "id") if latest else None,
+        decline=_decline(latest) if latest and status is not PaymentStatus.CAPTURED else None,
+        next_action=_next_action(order, status),
+        authorized_until=fields.moment(held, "expiration_time") if held else None,
+        account=fields.text_if_any(fields.inner(unit, "payee"), "merchant_id"),
+        refunds=tuple(refund_of(refund, reference) for refund in payments.refunds),
+    )
+
+
+def refund_of(refund: Object, inherited: str | None = None) -> RefundSnapshot:
+    """A refund; `inherited` is what PayPal writes on those that were asked for without a reference of their own.
+
+    Raises OutcomeUnknownError when it cannot be read.
+    """
+    word = fields.text(refund, "status")
+    status = _REFUND_STATUSES.get(word)
+    if status is None:
+        raise fields.unreadable("status")
+    ours = fields.text_if_any(refund, "custom_id")
+    failed = status is RefundStatus.FAILED
+    return RefundSnapshot(
+        refund_id=fields.text(refund, "id"),
+        amount=fields.money(refund, "amount"),
+        status=status,
+        reference=swapped(ours) if ours and ours != inherited else None,
+        failure_code=(fields.text_if_any(fields.inner(refund, "status_details"), "reason") or word) if failed else None,
+    )
+
+
+def swapped(key: str) -> str:
+    """A refund's key as its `custom_id`, and back: PayPal states those without colons, so they change with the dots."""
+    return key.translate(_SWAPPED)
+
+
+def transaction_of(row: Object) -> GatewayTransaction | None:
+    """One row of the transaction list; None for one that moved nothing. Raises OutcomeUnknownError."""
+    info = fields.inner(row, "transaction_info")
+    # Of a denied row nothing moved, of a pending one not yet; a reversed one moved and its reversal has its own row.
+    if fields.text(info, "transaction_status") not in ("S", "V"):
+        return None
+    stated = fields.inner(info, "transaction_amount")
+    signed = fields.text(stated, "value")
+    amount = fields.money({"amount": {**stated, "value": signed.removeprefix("-")}}, "amount")
+    kind = _transaction_type(fields.text(info, "transaction_event_code"), signed.startswith("-"))
+    custom = fields.text_if_any(info, "custom_field")
+    order_named = info.get("paypal_reference_id_type") == "ODR"
+    return GatewayTransaction(
+        transaction_id=fields.text(info, "transaction_id"),
+        type=kind,
+        amount=amount,
+        at=fields.moment(info, "transaction_initiation_date"),
+        payment_id=fields.text_if_any(info, "paypal_reference_id") if order_named else None,
+        reference=swapped(custom) if custom and kind is not TransactionType.CHARGE else custom,
+    )
+
+
+def _transaction_type(code: str, outgoing: bool) -> TransactionType:
+    """T00xx are payments, T1107 refunds of ours; a reversal that brings money (T1106) is a refund that came back."""
+    if code.startswith("T00"):
+        return TransactionType.OTHER if outgoing else TransactionType.CHARGE
+    if code == "T1107" or (code == "T1106" and not outgoing):
+        return TransactionType.REFUND if outgoing else TransactionType.REFUND_FAILED
+    return TransactionType.OTHER
+
+
+def _newest(parts: Sequence[Object], statuses: frozenset[str]) -> Object | None:
+    return next((part for part in reversed(parts) if part["status"] in statuses), None)
+
+
+def _status(order: Object, payments: Payments) -> PaymentStatus:
+    """What the payments say, the weightiest word first; the order's own only where they came to nothing."""
+    done = (*payments.authorizations, *payments.captures)
+    if any(fields.text(part, "status") not in _KNOWN for part in done):
+        raise fields.unreadable("a payment's status")
+    if _newest(payments.captures, _TAKEN):
+        return PaymentStatus.CAPTURED
+    if _newest(done, _PENDING):
+        return PaymentStatus.PROCESSING
+    if payments.held:
+        return PaymentStatus.AUTHORIZED
+    if _newest(payments.authorizations, _RELEASED):
+        return PaymentStatus.CANCELED
+    word = fields.text(order, "status")
+    status = _ORDER_STATUSES.get(word)
+    # A completed order shows what was done with it, and a hold that is captured shows by which capture.
+    shown = payments.captures if _newest(payments.authorizations, _CAPTURED) else done
+    if status is None or (word == "COMPLETED" and not shown):
+        raise fields.unreadable("status")
+    # From its opening an order may stand as requiring the payer; it asks once more only when it knows them.
+    if status is PaymentStatus.REQUIRES_ACTION and not fields.inner(order, "payer"):
+        return PaymentStatus.AWAITING_CUSTOMER
+    return status
+
+
+def _captured(payments: Payments, amount: Money) -> Money:
+    taken = [fields.money(c, "amount") for c in payments.captures if fields.text(c, "status") in _TAKEN]
+    try:
+        return sum(taken, start=taken[0].zero() if taken else amount.zero())
+    except CurrencyMismatchError:
+        raise OutcomeUnknownError("PayPal's answer cannot be trusted: captures in several currencies") from None
+
+
+def _decline(latest: Object) -> Decline | None:
+    """Why the newest try came to nothing, if it did."""
+    if latest["status"] not in _REFUSED:
+        return None
+    said = fields.inner(latest, "processor_response")
+    reason = fields.text_if_any(fields.inner(latest, "status_details"), "reason")
+    word = fields.text_if_any(said, "response_code") or reason or fields.text(latest, "status")
+    return declines.decline(word, "PayPal could not take the money", fields.text_if_any(said, "payment_advice_code"))
+
+
+def _next_action(order: Object, status: PaymentStatus) -> NextAction | None:
+    if status not in (PaymentStatus.AWAITING_CUSTOMER, PaymentStatus.REQUIRES_ACTION):
+        return None
+    url = fields.link(order, *_PAYER_LINKS)
+    return NextAction("redirect", url=url) if url else None
+
+
+def _live(order: Object, otherwise: bool) -> bool:
+    """The mode by the address that PayPal gives the order itself."""
+    address = fields.link(order, "self")
+    return fields.host(address) in LIVE_HOSTS if address else otherwise
