@@ -1,0 +1,1 @@
+"""Adyen, over HTTP: payment links, their modifications, and the signed notifications that alone tell the truth."""
