@@ -2,12 +2,13 @@
 PYTHON := .venv/bin/python
 READY := .venv/.ready
 ARGS ?=
+GATEWAY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up down reset status bench check format lock
+.PHONY: help setup demo test test-live up down reset status bench check format lock
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make .venv and install what the lock file pins (the other targets do it when needed)
 
@@ -20,6 +21,10 @@ demo: $(READY) ## run real checkouts through the whole system and check every pr
 # A file's tests stay in one process: two stacks of tests/devstack that start at once may choose the same port.
 test: $(READY) ## run the tests, three at a time; ARGS="tests/api -k refund" goes to pytest instead
 	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 3 --dist loadfile)
+
+test-live: $(READY) ## run the gateways' common tests against a real test account; GATEWAY=stripe, its test keys in the environment
+	@test -n "$(GATEWAY)" || { echo "which one? make test-live GATEWAY=stripe"; exit 2; }
+	@PAYSAGA_LIVE_GATEWAY=$(GATEWAY) $(PYTHON) -m pytest tests/gateways -m live -rs $(ARGS)
 
 up: $(READY) ## run the whole system until Ctrl-C; ARGS="--workers 2"
 	@$(PYTHON) -m devstack up $(ARGS)

@@ -1,27 +1,15 @@
 """docs/settings.md and the settings that the code reads are the same."""
 
-import inspect
 import re
 from pathlib import Path
 
-from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
-from pydantic_settings import BaseSettings
 
-from config import settings
 from devstack.layout import ROOT
+from tests.config.variables import variables
 
 _ROW = re.compile(r"^\| `([A-Z_]+)` \| ([^|]*?) \| ([^|]*?) \|", re.MULTILINE)
 PRODUCT, FURTHER = (ROOT / "docs/settings.md").read_text().split("## Further settings")
-
-
-def _fields() -> dict[str, FieldInfo]:
-    """Every variable that the settings classes read."""
-    found: dict[str, FieldInfo] = {}
-    for _, kind in inspect.getmembers(settings, inspect.isclass):
-        if issubclass(kind, BaseSettings) and kind is not BaseSettings:
-            found |= {name.upper(): field for name, field in kind.model_fields.items()}
-    return found
 
 
 def _shown(default: object) -> str:
@@ -42,16 +30,16 @@ def _files_of_readers() -> list[Path]:
 
 
 def test_every_variable_is_described_with_its_default() -> None:
-    """The table has exactly the variables of config/settings.py, each with the default it has there."""
+    """The tables have exactly the variables that the settings classes read, each with the default it has there."""
     described = {name: default for name, _, default in _ROW.findall(PRODUCT)}
-    assert described == {name: _shown(field.default) for name, field in _fields().items()}
+    assert described == {name: _shown(field.default) for name, field in variables().items()}
 
 
 def test_every_bound_is_described() -> None:
     """What a number may be is said as the code has it."""
     bounded = {
         name: [bound for rule in field.metadata for bound in (getattr(rule, "ge", None), getattr(rule, "le", None))]
-        for name, field in _fields().items()
+        for name, field in variables().items()
         if field.metadata and field.annotation is float
     }
     assert bounded

@@ -12,9 +12,18 @@ import httpx
 import pytest
 
 from gateways.contract import Gateway
-from tests.gateways.outside import Outside, StripeOutside
+from gateways.registry import REGISTRY
+from tests.gateways.live import LiveOutside, chosen
+from tests.gateways.outside import Outside, world_class
 
 ROOT = Path(__file__).parents[2]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker of `make test-live`."""
+    config.addinivalue_line(
+        "markers", "live: needs no control over faults, time and books; runs at the real gateway too"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -39,12 +48,16 @@ def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             process.kill()
 
 
-@pytest.fixture(params=["stripe"])
-async def outside(request: pytest.FixtureRequest, sandbox_url: str) -> AsyncIterator[Outside]:
-    """The world around each gateway in turn."""
-    worlds = {"stripe": StripeOutside}
-    async with httpx.AsyncClient() as client:
-        yield worlds[request.param](sandbox_url, client)
+@pytest.fixture(scope="session", params=[live] if (live := chosen()) else list(REGISTRY))
+async def outside(request: pytest.FixtureRequest) -> AsyncIterator[Outside]:
+    """The world around each gateway in turn: the sandbox's, or the real one that was chosen."""
+    async with httpx.AsyncClient(timeout=30) as client:
+        if chosen():
+            async with LiveOutside(request.param, client) as real:
+                yield real
+        else:
+            async with world_class(request.param)(request.getfixturevalue("sandbox_url"), client) as world:
+                yield world
 
 
 @pytest.fixture
@@ -57,7 +70,7 @@ async def adapter(outside: Outside) -> AsyncIterator[Gateway]:
 
 @pytest.fixture
 async def hasty(outside: Outside) -> AsyncIterator[Gateway]:
-    """The same gateway through an adapter that waits only half a second."""
-    made = outside.gateway(timeout_seconds=0.5)
+    """The same gateway through an adapter that waits less than a second."""
+    made = outside.gateway(timeout_seconds=0.8)
     yield made
     await made.close()

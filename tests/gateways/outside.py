@@ -1,41 +1,113 @@
 """The world around a gateway, in words that hold for every gateway: customers, faults, and the gateway's own books."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+from importlib import import_module
 from typing import Any, Protocol
 
 import httpx
+import pytest
 
-from domain.payment import NextAction, PaymentSnapshot
+from domain.money import Money
+from domain.payment import DeclineCode, PaymentSnapshot
 from gateways.contract import Gateway
-from gateways.registry import build_gateways
-from gateways.stripe.options import StripeOptions
+from tests.gateways.inbox import Delivery, Inbox
+
+MEANS: Mapping[str, str] = {
+    "good": "the customer agrees, and the money can be had",
+    "declined_soft": "a no that another means, or the same later, may turn into a yes",
+    "declined_hard": "a no that stands",
+    "challenged": "the bank asks the customer once more; `authenticate` answers",
+    "refund_pending": "a refund of this takes until `settle`, then succeeds",
+    "refund_fails": "a refund of this looks done or pending until `settle`, then fails",
+    "capture_pending": "taking the money takes until `settle`",
+}
+"""How a customer pays, by neutral names; what each world cannot do of it stands in its `cannot`."""
+
+ABILITIES: Mapping[str, str] = {
+    "pay": "a test can act for the customer",
+    "control": "faults, the clock, what is pending and the gateway's own books are in a test's hands",
+    "stored_500": "the gateway keeps a failure under its key and replays it",
+    "other_request": "the gateway refuses a key that comes back with another request",
+    "key_in_flight": "the gateway tells that it works on a call with the same key",
+    "livemode_true": "the gateway's answers state whether real money moves, so they can lie about it",
+    "search_lag": "the gateway's search can lag behind",
+    "transactions": "the gateway has a list of what moved",
+    "rotation": "deliveries are proven by a secret that can be changed",
+}
+"""What a case may need beside the gateway's capabilities; it is skipped with the reason in `cannot` where it is not."""
+
+VERBS = ("create", "authorize", "capture", "take", "void", "refund", "lookup", "find", "webhook")
+"""What a fault can strike. `capture` takes what is held, `take` what was only approved (the contract calls both so)."""
+
+
+AMOUNTS = (
+    Money(4200, "EUR"),
+    Money(500, "JPY"),
+    Money(5120, "KWD"),
+    Money(900, "ISK"),
+    Money(900, "CLP"),
+    Money(50_000, "MGA"),
+    Money(17_500, "HUF"),
+    Money(10_000, "TWD"),
+)
+"""Prices in currencies without, with two and with three decimals, and such that gateways count in their own way."""
 
 
 class Outside(Protocol):
-    """What a test can do to one gateway from outside. `means` is one of the keys of `MEANS`."""
+    """What a test can do to one gateway from outside; entered as a context, it is there and its webhooks are received.
 
-    def gateway(self, timeout_seconds: float = 5, secrets: tuple[str, ...] = ()) -> Gateway:
-        """A new adapter for this account."""
+    `cannot`: of `MEANS` and `ABILITIES` what is not possible here, each with the reason.
+    `declines`: the unified code and whether it is hard, for the declining means.
+    `charged`: each of `AMOUNTS` whose currency is taken, with what the gateway's books must say, in its own unit.
+    `misfits`: amounts that this gateway cannot charge exactly. `unknown_payment`: a well-formed id it never gave.
+    `secrets`: what must show in no log and no exception. `stranger`: a well-formed webhook secret that never signed.
+    `transactions_lag`: how late the gateway's own list may be.
+    """
+
+    name: str
+    cannot: Mapping[str, str]
+    declines: Mapping[str, tuple[DeclineCode, bool]]
+    charged: Mapping[Money, int]
+    misfits: Sequence[Money]
+    unknown_payment: str
+    secrets: Sequence[str]
+    stranger: str
+    transactions_lag: timedelta
+    inbox: Inbox
+
+    def gateway(
+        self, timeout_seconds: float = 5, secrets: tuple[str, ...] | None = None, base: str | None = None
+    ) -> Gateway:
+        """A new adapter for this account that reads the inbox as its evidence.
+
+        `secrets`: those that webhooks may be signed with, all that are active unless given. `base`: another address.
+        """
         ...
 
     async def pay(self, payment: PaymentSnapshot, means: str = "good") -> None:
-        """The customer pays, or tries to."""
+        """The customer pays at the payment's `next_action`, or tries to; done when the gateway has heard it."""
         ...
 
-    async def authenticate(self, action: NextAction, approve: bool) -> None:
-        """The customer answers the bank's question."""
+    async def authenticate(self, payment: PaymentSnapshot, approve: bool) -> None:
+        """The customer answers the bank's question of a challenged payment, which is given as it was last seen."""
         ...
 
     async def fault(self, verb: str, kind: str, reference: str, **how: Any) -> None:
-        """The next call of `verb` for this checkout goes wrong in this way."""
+        """The next call of `verb` (see `VERBS`) for this checkout goes wrong in this way."""
         ...
 
     async def movements(self, reference: str) -> list[tuple[str, int]]:
-        """What the gateway's own books say happened for this checkout, in order."""
+        """What the gateway's own books say happened for this checkout, in order, in the gateway's unit."""
         ...
 
     async def settle(self) -> None:
         """What the gateway has pending happens now."""
+        ...
+
+    async def now(self) -> datetime:
+        """The gateway's time."""
         ...
 
     async def pass_time(self, seconds: float) -> None:
@@ -46,105 +118,33 @@ class Outside(Protocol):
         """New payments stay invisible to the gateway's search for this long."""
         ...
 
-    async def subscribe(self, url: str) -> str:
-        """Webhooks go to this address too; the answer is the secret that signs them."""
+    async def rotate(self) -> str:
+        """A second secret for the inbox's endpoint; the answer is the new one, and `gateway` takes both from now on."""
         ...
 
-    async def rotate(self, url: str) -> str:
-        """A second secret signs for this address beside the first; the answer is the new one."""
+    def unsigned(self, delivery: Delivery) -> Delivery:
+        """The same delivery without what proves it."""
         ...
 
 
-MEANS: Mapping[str, tuple[str, str]] = {
-    "good": ("approve", "pm_card_visa"),
-    "declined_soft": ("decline", "pm_card_chargeDeclinedInsufficientFunds"),
-    "declined_hard": ("decline", "pm_card_chargeDeclinedFraudulent"),
-    "challenged": ("approve", "pm_card_authenticationRequired"),
-    "refund_pending": ("approve", "pm_card_pendingRefund"),
-    "refund_fails": ("approve", "pm_card_refundFail"),
-}
-"""How a customer pays: the button on the sandbox's page and the test card."""
-
-OPERATIONS = {
-    "create": "payment_intents.create",
-    "capture": "payment_intents.capture",
-    "void": "payment_intents.cancel",
-    "refund": "refunds.create",
-    "lookup": "payment_intents.retrieve",
-    "find": "payment_intents.search",
+_WORLDS: Mapping[str, str] = {
+    "stripe": "tests.gateways.stripe.outside:StripeOutside",
+    "paypal": "tests.gateways.paypal.outside:PayPalOutside",
+    "adyen": "tests.gateways.adyen.outside:AdyenOutside",
 }
 
 
-class StripeOutside:
-    """Stripe's sandbox, driven over HTTP."""
+def world_class(name: str) -> Callable[[str, httpx.AsyncClient], AbstractAsyncContextManager[Outside]]:
+    """The world around this gateway at a sandbox, made of the sandbox's address and an HTTP client."""
+    module, _, kind = _WORLDS[name].partition(":")
+    found: Callable[[str, httpx.AsyncClient], AbstractAsyncContextManager[Outside]]
+    found = getattr(import_module(module), kind)
+    return found
 
-    key = "sk_test_conformance"
 
-    def __init__(self, sandbox_url: str, client: httpx.AsyncClient) -> None:
-        self._url, self._client = sandbox_url, client
-        self._endpoints: dict[str, str] = {}
-
-    def gateway(self, timeout_seconds: float = 5, secrets: tuple[str, ...] = ()) -> Gateway:
-        """A new adapter for the sandbox's account."""
-        page = f"{self._url}/pay/"
-        options = StripeOptions(self.key, secrets, self._url, False, page, timeout_seconds)
-        return build_gateways(options)["stripe"]
-
-    async def pay(self, payment: PaymentSnapshot, means: str = "good") -> None:
-        """Press the button on the payment page with a test card."""
-        assert payment.next_action is not None
-        assert payment.next_action.url is not None
-        outcome, card = MEANS[means]
-        await self._press(payment.next_action.url, outcome, payment_method=card)
-
-    async def authenticate(self, action: NextAction, approve: bool) -> None:
-        """Answer on the bank's page."""
-        assert action.type == "redirect"
-        assert action.url is not None
-        await self._press(action.url, "approve" if approve else "decline")
-
-    async def fault(self, verb: str, kind: str, reference: str, **how: Any) -> None:
-        """Set a fault for one checkout."""
-        match = {"checkout_id": reference}
-        await self._control("faults", operation=OPERATIONS[verb], kind=kind, match=match, **how)
-
-    async def movements(self, reference: str) -> list[tuple[str, int]]:
-        """The rows of the sandbox's books."""
-        query = {"gateway": "stripe", "checkout_id": reference}
-        said = await self._client.get(f"{self._url}/sandbox/books", params=query)
-        return [(row["operation"], row["amount"]) for row in said.raise_for_status().json()["data"]]
-
-    async def settle(self) -> None:
-        """Settle all that is pending."""
-        await self._control("settle")
-
-    async def pass_time(self, seconds: float) -> None:
-        """Advance the virtual clock."""
-        await self._control("clock", advance_seconds=seconds)
-
-    async def search_lags(self, seconds: float) -> None:
-        """Set the lag of search."""
-        await self._control("search_lag", seconds=seconds)
-
-    async def subscribe(self, url: str) -> str:
-        """Make a webhook endpoint."""
-        form = {"url": url, "enabled_events[]": "*"}
-        said = await self._client.post(f"{self._url}/v1/webhook_endpoints", data=form, auth=(self.key, ""))
-        endpoint = said.raise_for_status().json()
-        self._endpoints[url] = endpoint["id"]
-        return str(endpoint["secret"])
-
-    async def rotate(self, url: str) -> str:
-        """Roll the endpoint's secret; the old one stays good for a while."""
-        said = await self._control(f"webhook_endpoints/{self._endpoints[url]}/roll_secret")
-        return str(said["secret"])
-
-    async def _press(self, url: str, outcome: str, **form: str) -> None:
-        said = await self._client.post(url, data={"outcome": outcome, **form})
-        assert said.status_code in (200, 303), said.text
-
-    async def _control(self, path: str, **body: Any) -> dict[str, Any]:
-        said = await self._client.post(f"{self._url}/sandbox/{path}", json=body)
-        assert said.is_success, said.text
-        answer: dict[str, Any] = said.json()
-        return answer
+def needs(outside: Outside, *names: str) -> None:
+    """Skip the test where one of these `MEANS` or `ABILITIES` is not to be had, saying why."""
+    for name in names:
+        assert name in MEANS or name in ABILITIES, name
+        if name in outside.cannot:
+            pytest.skip(f"{outside.name}: {outside.cannot[name]}")

@@ -22,6 +22,7 @@ class ScriptedServer:
     requests: list[str] = field(default_factory=list)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
+    connections: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = field(default_factory=dict)
 
     def tell(self, *answers: bytes) -> None:
         """What to answer from now on."""
@@ -38,6 +39,7 @@ class ScriptedServer:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
+        self.connections[asyncio.current_task()] = writer
         try:
             while head := (await reader.readuntil(b"\r\n\r\n")).decode():
                 length = next(
@@ -56,7 +58,15 @@ class ScriptedServer:
         except (asyncio.IncompleteReadError, ConnectionError):
             return
         finally:
+            del self.connections[asyncio.current_task()]
             writer.close()
+
+    async def hang_up(self) -> None:
+        """End every connection; left open they would be cut down, with complaints, when the loop ends."""
+        tasks = [task for task in self.connections if task is not None]
+        for writer in self.connections.values():
+            writer.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def answer(status: int, body: Any, headers: dict[str, str] | None = None) -> bytes:
@@ -82,3 +92,4 @@ async def scripted_server() -> AsyncIterator[ScriptedServer]:
         yield script
     finally:
         server.close()
+        await script.hang_up()

@@ -9,6 +9,7 @@ from domain.errors import (
     GatewayBusyError,
     GatewayMisconfiguredError,
     GatewayRefusedError,
+    GatewayUnreachableError,
     KeySpentError,
     OutcomeUnknownError,
 )
@@ -60,11 +61,12 @@ async def test_no_trustworthy_answer_is_unknown(gateway: StripeGateway, scripted
     assert len(scripted.requests) == 2
 
 
-async def test_nobody_listening_is_unknown() -> None:
-    """A refused connection is treated as unknown too: a proxy may have passed on an earlier packet."""
+async def test_nobody_listening_means_nothing_was_sent() -> None:
+    """A refused connection proves that nothing happened, which a cut one does not."""
     gateway = StripeGateway(StripeOptions(API_KEY, (), "http://127.0.0.1:1", live=False))
-    with pytest.raises(OutcomeUnknownError):
-        await gateway.create(CREATE)
+    for call in (lambda: gateway.create(CREATE), lambda: gateway.refund(REFUND), lambda: gateway.lookup("pi_1")):
+        with pytest.raises(GatewayUnreachableError):
+            await call()
     await gateway.close()
 
 

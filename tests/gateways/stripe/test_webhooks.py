@@ -26,11 +26,12 @@ def test_an_authentic_delivery_is_read() -> None:
     )
 
 
-def test_the_official_sdk_signs_what_is_accepted() -> None:
+async def test_the_official_sdk_signs_what_is_accepted() -> None:
     """The header that Stripe's own library makes is accepted through the adapter."""
     gateway = StripeGateway(StripeOptions("sk_test_1", (NEW,), "http://127.0.0.1:9", live=False))
     signed = stripe.WebhookSignature.generate_signature_header(BODY.decode(), NEW, SECOND)
-    assert gateway.parse_webhook(BODY, {"stripe-signature": signed}, NOW)[0].event_id == "evt_1"
+    (parsed,) = await gateway.parse_webhook(BODY, {"stripe-signature": signed}, NOW)
+    assert parsed.event_id == "evt_1"
 
 
 def test_rotation() -> None:

@@ -1,0 +1,50 @@
+"""A customer of Stripe's real test environment: what a browser would do there, done by Stripe's API."""
+
+import os
+from typing import Any
+
+import httpx
+
+from domain.payment import PaymentSnapshot
+from gateways.stripe.settings import STRIPE_URL
+from tests.gateways.stripe.means import MEANS
+
+
+async def confirm(client: httpx.AsyncClient, payment: PaymentSnapshot, means: str) -> None:
+    """Confirm the payment with a test card; a decline is Stripe's 402."""
+    card = MEANS[means][1]
+    form = {"payment_method": card, "return_url": "https://shop.example/thanks"}
+    said = await client.post(_url(f"payment_intents/{payment.payment_id}/confirm"), data=form, auth=_auth())
+    assert said.status_code in (200, 402), said.text
+
+
+async def movements(client: httpx.AsyncClient, payment_id: str) -> list[tuple[str, int]]:
+    """Stripe's charges and refunds of the payment in the words of the sandbox's books, read past the adapter."""
+    charges = [charge for charge in await _list(client, "charges", payment_id) if charge["status"] == "succeeded"]
+    captured = {charge["id"] for charge in charges if charge["captured"]}
+    rows = [row for charge in charges for row in _rows(charge)]
+    # Stripe may list the release of a hold as a refund, of a charge that was never captured.
+    refunds = [refund for refund in await _list(client, "refunds", payment_id) if refund["charge"] in captured]
+    return rows + [("refund", refund["amount"]) for refund in refunds]
+
+
+def _rows(charge: dict[str, Any]) -> list[tuple[str, int]]:
+    amount = int(charge["amount"])
+    if charge["payment_method_details"]["card"].get("capture_before") is None:
+        return [("charge", int(charge["amount_captured"]))]
+    end = [("capture", int(charge["amount_captured"]))] if charge["captured"] else [("release", amount)]
+    return [("authorization", amount), *(end if charge["captured"] or charge["refunded"] else [])]
+
+
+async def _list(client: httpx.AsyncClient, kind: str, payment_id: str) -> list[dict[str, Any]]:
+    said = await client.get(_url(kind), params={"payment_intent": payment_id, "limit": 100}, auth=_auth())
+    found: list[dict[str, Any]] = said.raise_for_status().json()["data"]
+    return found[::-1]
+
+
+def _url(path: str) -> str:
+    return f"{os.environ.get('STRIPE_API_BASE', STRIPE_URL)}/v1/{path}"
+
+
+def _auth() -> tuple[str, str]:
+    return (os.environ["STRIPE_API_KEY"], "")
