@@ -19,13 +19,16 @@ class GuardedRoute(APIRoute):
     The caller is known before the body is read, and a card number is found before anything is stored or logged.
     """
 
+    scope: str | None = None
+    """What every method needs, where it is another."""
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler with the guard in front of it."""
         work = super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
             strict = StrictRequest(request.scope, request.receive)
-            scope = "read" if request.method == "GET" else "write"
+            scope = self.scope or ("read" if request.method == "GET" else "write")
             strict.state.caller = await caller_of(strict, services_of(request).authenticator, scope)
             refuse_card_numbers(_address(strict))
             if request.method == "POST":
@@ -33,6 +36,18 @@ class GuardedRoute(APIRoute):
             return await work(strict)
 
         return guarded
+
+
+class ReadingRoute(GuardedRoute):
+    """A route that changes nothing, also where it is asked by POST."""
+
+    scope = "read"
+
+
+class OperatingRoute(GuardedRoute):
+    """A route for those who run the service."""
+
+    scope = "operate"
 
 
 def _address(request: Request) -> Iterator[tuple[str, str]]:

@@ -9,13 +9,14 @@ import json
 import sys
 from collections.abc import Sequence
 
-from config.settings import DatabaseSettings, SettingsError
+from config.environment import SettingsError
+from config.settings import DatabaseSettings
 from domain.errors import BooksError
 from ledger.contract import ApiKey, StoreUnavailableError
 from ledger.engine import create_engine
 from ledger.keys import ApiKeys
 
-SCOPES = ("read", "write", "refund", "admin")
+SCOPES = ("read", "write", "refund", "operate", "admin")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

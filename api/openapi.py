@@ -9,8 +9,8 @@ from api.views import ProblemView
 
 DESCRIPTION = """Checkouts as durable sagas.
 
-Send `Authorization: Bearer <key>` with every call under `/v1`, and an `Idempotency-Key` with every POST: the same key
-and body are answered with the same bytes, a key with another body with 422, one in flight with 409.
+Send `Authorization: Bearer <key>` with every call under `/v1`, and an `Idempotency-Key` with every POST on checkouts:
+the same key and body are answered with the same bytes, a key with another body with 422, one in flight with 409.
 Amounts are integers in minor units. Errors are RFC 9457 problem documents."""
 
 _PROBLEM = {"content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemView"}}}}
@@ -41,7 +41,8 @@ def describe(app: FastAPI) -> dict[str, Any]:
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     if path.startswith("/v1/"):
         operation["security"] = [{"api_key": []}]
-        if method == "post":
+        # A key in flight is answered 409: a route that cannot say so is as good twice as once, and takes no key.
+        if method == "post" and "409" in operation["responses"]:
             operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
     for status, response in operation["responses"].items():
         if int(status) >= 400:

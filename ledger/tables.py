@@ -47,7 +47,13 @@ checkouts = Table(
     _words("return_url", nullable=True),
     _words("email", nullable=True),
     Column("metadata", JSONB(none_as_null=True)),
-    UniqueConstraint("order_id", name="one_checkout_per_order"),
+    Column("alternatives", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    _words("route", nullable=True),
+    Column("parent_id", Text, ForeignKey("checkouts.id", name="leg_of_checkout")),
+    Column("leg", Integer),
+    Index("one_checkout_per_order", "order_id", unique=True, postgresql_where=text("parent_id IS NULL")),
+    Index("one_checkout_per_leg", "parent_id", "leg", unique=True, postgresql_where=text("parent_id IS NOT NULL")),
+    CheckConstraint("(parent_id IS NULL) = (leg IS NULL)", name="leg_has_parent"),
     CheckConstraint("amount_minor > 0", name="amount_is_positive"),
 )
 
@@ -184,6 +190,8 @@ webhook_inbox = Table(
     _moment("processed_at", nullable=True),
     _words("outcome", nullable=True),
     UniqueConstraint("gateway", "event_id", name="one_row_per_event"),
+    Index("inbox_by_reference", "gateway", "reference", "received_at"),
+    Index("inbox_by_time", "gateway", "received_at"),
     Index("inbox_unprocessed", "received_at", "id", postgresql_where=text("processed_at IS NULL")),
 )
 
@@ -211,4 +219,37 @@ idempotency_keys = Table(
     _words("content_type", nullable=True),
     _moment("finished_at", nullable=True),
     PrimaryKeyConstraint("api_key_id", "key", name="one_use_per_key"),
+)
+
+breakers = Table(
+    "breakers",
+    metadata,
+    _words("gateway"),
+    _words("operation"),
+    Column("state", Text, nullable=False, server_default=text("'closed'")),
+    _moment("since", nullable=True),
+    _words("reason", nullable=True),
+    Column("tallies", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("trips", Integer, nullable=False, server_default=text("0")),
+    _moment("next_probe_at", nullable=True),
+    _words("probe_holder", nullable=True),
+    _moment("probe_until", nullable=True),
+    PrimaryKeyConstraint("gateway", "operation", name="one_breaker_per_operation"),
+    CheckConstraint("state IN ('closed', 'open', 'half_open', 'forced_open')", name="breaker_state"),
+    CheckConstraint("(probe_holder IS NULL) = (probe_until IS NULL)", name="probe_is_whole"),
+)
+
+breaker_events = Table(
+    "breaker_events",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _words("gateway"),
+    _words("operation"),
+    _words("from_state"),
+    _words("to_state"),
+    _words("reason", nullable=True),
+    _words("who"),
+    _moment("at"),
+    ForeignKeyConstraint(["gateway", "operation"], ["breakers.gateway", "breakers.operation"], name="event_of_breaker"),
+    Index("breaker_events_by_breaker", "gateway", "operation", "id"),
 )

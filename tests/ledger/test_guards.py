@@ -8,7 +8,15 @@ from ledger.books import Books
 from ledger.engine import APP_ROLE
 from tests.ledger.samples import whole_life
 
-APPEND_ONLY = ("checkouts", "timeline", "transactions", "postings", "operations", "operation_answers")
+APPEND_ONLY = (
+    "checkouts",
+    "timeline",
+    "transactions",
+    "postings",
+    "operations",
+    "operation_answers",
+    "breaker_events",
+)
 UPDATES = {
     "checkouts": "amount_minor = 1",
     "timeline": "cause = 'x'",
@@ -16,6 +24,7 @@ UPDATES = {
     "postings": "amount_minor = 1",
     "operations": "verb = 'x'",
     "operation_answers": "answer = 'x'",
+    "breaker_events": "who = 'x'",
 }
 MAY = {
     "checkouts": "INSERT SELECT",
@@ -29,6 +38,8 @@ MAY = {
     "webhook_inbox": "INSERT SELECT",
     "idempotency_keys": "DELETE INSERT SELECT",
     "api_keys": "INSERT SELECT",
+    "breakers": "INSERT SELECT",
+    "breaker_events": "INSERT SELECT",
     "alembic_version": "",
 }
 MAY_UPDATE = {
@@ -36,6 +47,7 @@ MAY_UPDATE = {
     "webhook_inbox": "attempts leased_until next_attempt_at outcome processed_at",
     "idempotency_keys": "body content_type finished_at started_at status",
     "api_keys": "revoked_at",
+    "breakers": "next_probe_at probe_holder probe_until reason since state tallies trips",
 }
 
 
