@@ -16,22 +16,27 @@ from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker, WorkflowRunner
 
 from activities.books import BookActivities
+from activities.guard import GatewayGuard
 from activities.payments import PaymentActivities
 from api.dispatcher import Dispatcher
 from api.sagas import Sagas
-from api.wiring import connect_temporal, live_modes, saga_policy, stripe_options
-from config.settings import DatabaseSettings, PolicySettings, SettingsError, StripeSettings, TemporalSettings
+from api.wiring import accounts_of, connect_temporal, saga_policy
+from config.environment import SettingsError
+from config.settings import DatabaseSettings, PolicySettings, TemporalSettings
 from domain.saga import SagaPolicy
 from gateways.contract import Gateway
-from gateways.registry import build_gateways, close_all
+from gateways.registry import build_gateways, close_all, configured_gateways
 from ledger.books import Books
+from ledger.breakers import Breakers
 from ledger.engine import create_engine
+from ledger.evidence import StoredEvidence
 from ledger.inbox import Inbox
 from ledger.operations import Operations
 from workflows.checkout import CheckoutWorkflow
 from workflows.late_payment import LatePaymentWorkflow
 from workflows.runner import UNCHECKED
 from workflows.search_attributes import ensure_search_attributes
+from workflows.split import SplitCheckoutWorkflow
 
 logger = logging.getLogger("worker")
 
@@ -48,26 +53,29 @@ class Parts:
     gateways: Mapping[str, Gateway]
     task_queue: str
     policy: SagaPolicy
+    guard: GatewayGuard
     workflow_runner: WorkflowRunner = UNCHECKED
 
 
 def build_worker(parts: Parts) -> Worker:
     """The Temporal worker of these parts, not yet started."""
-    payments = PaymentActivities(parts.gateways, Operations(parts.engine))
+    payments = PaymentActivities(parts.gateways, Operations(parts.engine), parts.guard)
     books = BookActivities(Books(parts.engine), Operations(parts.engine))
     pollers = PollerBehaviorAutoscaling(minimum=2, maximum=20, initial=5)
     return Worker(
         parts.client,
         task_queue=parts.task_queue,
-        workflows=[CheckoutWorkflow, LatePaymentWorkflow],
+        workflows=[CheckoutWorkflow, SplitCheckoutWorkflow, LatePaymentWorkflow],
         activities=[
             payments.create_payment,
+            payments.authorize_payment,
             payments.capture_payment,
             payments.void_payment,
             payments.refund_payment,
             payments.look_up_payment,
             books.record,
             books.read_books,
+            books.read_tenders,
         ],
         workflow_runner=parts.workflow_runner,
         max_cached_workflows=2000,
@@ -80,9 +88,8 @@ def build_worker(parts: Parts) -> Worker:
 
 def build_dispatcher(parts: Parts) -> Dispatcher:
     """The loop that takes webhook events to the workflows."""
-    live = live_modes(parts.gateways)
-    sagas = Sagas(parts.client, parts.task_queue, parts.policy, live)
-    return Dispatcher(Books(parts.engine), Inbox(parts.engine), parts.gateways, sagas)
+    sagas = Sagas(parts.client, parts.task_queue, parts.policy, accounts_of(parts.gateways))
+    return Dispatcher(Books(parts.engine), Inbox(parts.engine), parts.gateways, sagas, parts.guard)
 
 
 @asynccontextmanager
@@ -104,15 +111,16 @@ async def running(parts: Parts) -> AsyncIterator[None]:
 async def production() -> AsyncIterator[Parts]:
     """The parts that the environment names. Raises SettingsError."""
     database, temporal = DatabaseSettings.read(), TemporalSettings.read()
-    stripe, policy = StripeSettings.read(), PolicySettings.read()
+    builders, policy = configured_gateways(), PolicySettings.read()
     async with AsyncExitStack() as stack:
-        gateways = build_gateways(stripe_options(stripe))
-        stack.push_async_callback(close_all, gateways)
         engine = create_engine(database.database_url)
         stack.push_async_callback(engine.dispose)
+        gateways = build_gateways(builders, StoredEvidence(engine))
+        stack.push_async_callback(close_all, gateways)
         client = await connect_temporal(temporal)
         await ensure_search_attributes(client)
-        yield Parts(client, engine, gateways, temporal.task_queue, saga_policy(policy))
+        guard = GatewayGuard(Breakers(engine))
+        yield Parts(client, engine, gateways, temporal.task_queue, saga_policy(policy), guard)
 
 
 async def main() -> None:

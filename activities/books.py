@@ -9,6 +9,7 @@ from temporalio.exceptions import ApplicationError
 from activities.contract import OnBooks, Record
 from activities.failures import failure
 from domain.booked import booked
+from domain.checkout import CheckoutStatus
 from domain.errors import IllegalTransitionError, PaysagaError
 from domain.postings import Posting, Transaction, TransactionKind
 from domain.states import ENDED, CheckoutState
@@ -50,9 +51,16 @@ class BookActivities:
             raise ApplicationError(f"no checkout {checkout_id} on the books", type="NotOnBooks", non_retryable=True)
         rows = await self.books.postings(checkout_id)
         money = booked(record.checkout.amount.currency, transactions_of(rows))
-        keys = [op.key for op in await self.operations.of_checkout(checkout_id) if op.verb == Verb.REFUND]
-        asked = max((int(key.rpartition(":")[2]) for key in keys), default=0)
-        return OnBooks(record.status, money, record.sequence, asked)
+        asked = dict.fromkeys(Verb, 0)
+        for operation in await self.operations.of_checkout(checkout_id):
+            verb, number = Verb(operation.verb), int(operation.key.rpartition(":")[2])
+            asked[verb] = max(asked[verb], number)
+        return OnBooks(record.status, money, record.sequence, asked[Verb.REFUND], asked[Verb.VOID])
+
+    @activity.defn
+    async def read_tenders(self, checkout_id: str) -> tuple[CheckoutStatus, ...]:
+        """Where the tenders of a split checkout stand, in their order."""
+        return tuple(record.status for record in await self.books.legs(checkout_id))
 
 
 def transactions_of(rows: Sequence[PostingRow]) -> list[Transaction]:

@@ -5,21 +5,34 @@ from dataclasses import dataclass
 from domain.booked import Booked
 from domain.checkout import CheckoutStatus
 from domain.timeline import Entry
-from gateways.contract import CapturePayment, CreatePayment, RefundPayment, VoidPayment
+from gateways.contract import AuthorizePayment, CapturePayment, CreatePayment, RefundPayment, VoidPayment
 
 
 @dataclass(frozen=True)
 class Create:
-    """Open a payment for a checkout."""
+    """Open a payment for a checkout.
+
+    `may_leave`: there is another gateway to go to, so a first call that certainly did nothing is not repeated here.
+    """
 
     gateway: str
     checkout_id: str
     request: CreatePayment
+    may_leave: bool = False
+
+
+@dataclass(frozen=True)
+class Authorize:
+    """Hold the money of a checkout's payment that the customer approved."""
+
+    gateway: str
+    checkout_id: str
+    request: AuthorizePayment
 
 
 @dataclass(frozen=True)
 class Capture:
-    """Take what a checkout's payment holds."""
+    """Take what a checkout's payment holds, or what its customer approved."""
 
     gateway: str
     checkout_id: str
@@ -65,10 +78,11 @@ class Record:
 class OnBooks:
     """Where a checkout stands on the books, the money that is on them, and the number of its last timeline row.
 
-    `refunds_asked`: the number of the last refund that was asked for, 0 when none was.
+    `refunds_asked`, `voids_asked`: the number of the last refund and void that was asked for, 0 when none was.
     """
 
     status: CheckoutStatus
     booked: Booked
     sequence: int
     refunds_asked: int = 0
+    voids_asked: int = 0

@@ -6,18 +6,20 @@ from temporalio.exceptions import ApplicationError
 
 from domain.errors import (
     EntryMismatchError,
-    GatewayBusyError,
     GatewayMisconfiguredError,
     GatewayRefusedError,
     IllegalTransitionError,
     InvalidMoneyError,
     KeySpentError,
+    NotDoneError,
     OperationMismatchError,
     OrderExistsError,
     PaysagaError,
 )
 
 KEY_SPENT = "KeySpent"
+NOTHING_HAPPENED = "NothingHappened"
+"""The gateway was never asked for this payment: another one may be."""
 KEY_EXPIRED = "KeyExpired"
 USELESS_KEY = frozenset({KEY_SPENT, KEY_EXPIRED, "OperationMismatch"})
 """Failures after which the same key can never bring an answer, while the gateway shows nothing done under it."""
@@ -32,7 +34,7 @@ def failure(error: PaysagaError) -> ApplicationError:
     match error:
         case KeySpentError():
             return ApplicationError(str(error), type=KEY_SPENT, non_retryable=True)
-        case GatewayBusyError(retry_after_seconds=float() as seconds):
+        case NotDoneError(retry_after_seconds=float() as seconds):
             return ApplicationError(str(error), type=name, next_retry_delay=timedelta(seconds=seconds))
         case GatewayMisconfiguredError():
             return ApplicationError(str(error), type=name, next_retry_delay=_MISCONFIGURED_PAUSE)

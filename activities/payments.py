@@ -10,9 +10,17 @@ from pydantic import TypeAdapter
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.contract import Capture, Create, LookUp, Refund, Void
-from activities.failures import KEY_EXPIRED, failure
-from domain.errors import AmountDoesNotFitError, KeySpentError, OutcomeUnknownError, PaysagaError
+from activities.contract import Authorize, Capture, Create, LookUp, Refund, Void
+from activities.failures import KEY_EXPIRED, NOTHING_HAPPENED, failure
+from activities.guard import LOOK_UP, GatewayGuard
+from domain.errors import (
+    AmountDoesNotFitError,
+    GatewayMisconfiguredError,
+    KeySpentError,
+    NotDoneError,
+    OutcomeUnknownError,
+    PaysagaError,
+)
 from domain.outcomes import Answer, Completed, Declined, Pending, RequiresAction
 from domain.payment import Decline, DeclineCode, PaymentSnapshot, PaymentStatus, RefundSnapshot, RefundStatus
 from gateways.contract import Gateway, Verb
@@ -26,6 +34,7 @@ _ANSWER: TypeAdapter[Answer] = TypeAdapter(Answer)
 # What a call in flight and two clocks that differ may take: no key reaches the gateway in its last hour.
 KEY_MARGIN = timedelta(hours=1)
 
+Operating = Create | Authorize | Capture | Void | Refund
 Send = Callable[[], Awaitable[Answer]]
 Look = Callable[[], Awaitable[Answer | None]]
 
@@ -36,6 +45,7 @@ class PaymentActivities:
 
     gateways: Mapping[str, Gateway]
     operations: Operations
+    guard: GatewayGuard
 
     @activity.defn
     async def create_payment(self, call: Create) -> Answer:
@@ -49,8 +59,20 @@ class PaymentActivities:
         return await self._perform(Verb.CREATE, call, lambda: gateway.create(call.request), look)
 
     @activity.defn
+    async def authorize_payment(self, call: Authorize) -> Answer:
+        """Hold what the customer approved."""
+        gateway = self.gateways[call.gateway]
+
+        async def look() -> Answer | None:
+            payment = await gateway.lookup(call.request.payment_id)
+            held = payment and payment.status in (PaymentStatus.AUTHORIZED, PaymentStatus.CAPTURED)
+            return Completed(payment) if payment and held else None
+
+        return await self._perform(Verb.AUTHORIZE, call, lambda: gateway.authorize(call.request), look)
+
+    @activity.defn
     async def capture_payment(self, call: Capture) -> Answer:
-        """Take what is held."""
+        """Take what is held or approved."""
         gateway = self.gateways[call.gateway]
 
         async def look() -> Answer | None:
@@ -88,39 +110,52 @@ class PaymentActivities:
         """The payment as the gateway states it now."""
         gateway = self.gateways[call.gateway]
         try:
-            if call.payment_id is not None:
-                return await gateway.lookup(call.payment_id)
-            return await gateway.find(call.checkout_id)
+            async with self.guard.call(call.gateway, LOOK_UP):
+                if call.payment_id is not None:
+                    return await gateway.lookup(call.payment_id)
+                return await gateway.find(call.checkout_id)
         except PaysagaError as error:
             raise failure(error) from error
 
-    async def _perform(self, verb: Verb, call: Create | Capture | Void | Refund, send: Send, look: Look) -> Answer:
+    async def _perform(self, verb: Verb, call: Operating, send: Send, look: Look) -> Answer:
         """One operation: key first, read before repeating, the answer kept for ever."""
-        key = call.request.key
+        key, new = call.request.key, False
         try:
             request: dict[str, Any] = asdict(call.request)
             operation, new = await self.operations.begin(key, call.checkout_id, call.gateway, verb, request)
             if operation.state is OperationState.FINISHED and operation.answer is not None:
                 return _ANSWER.validate_json(operation.answer)
-            answer = None if new else await look()
+            answer = None if new else await self._seen(call.gateway, look)
             if answer is None:
                 self._check_lifetime(verb, call.gateway, operation)
-                answer = await self._send(key, send, look)
+                answer = await self._sent(verb, call, send, look)
             await self.operations.finish(key, OperationState.FINISHED, _ANSWER.dump_json(answer).decode())
+        except (NotDoneError, GatewayMisconfiguredError) as error:
+            # Only a first call can prove it: of one made before it, by a worker that died, nothing may be known.
+            if new and isinstance(call, Create) and call.may_leave:
+                reason = f"{type(error).__name__.removesuffix('Error')}: {error}"
+                raise ApplicationError(reason, type=NOTHING_HAPPENED, non_retryable=True) from error
+            raise failure(error) from error
         except PaysagaError as error:
             raise failure(error) from error
         return answer
 
-    async def _send(self, key: str, send: Send, look: Look) -> Answer:
+    async def _seen(self, gateway: str, look: Look) -> Answer | None:
+        async with self.guard.call(gateway, LOOK_UP):
+            return await look()
+
+    async def _sent(self, verb: Verb, call: Operating, send: Send, look: Look) -> Answer:
+        key = call.request.key
         try:
-            return await send()
+            async with self.guard.call(call.gateway, verb):
+                return await send()
         except AmountDoesNotFitError as error:
             return Declined(Decline(DeclineCode.INVALID_REQUEST, True, "amount_does_not_fit", str(error)))
         except OutcomeUnknownError as error:
             logger.warning("operation %s: outcome unknown: %s", key, error)
             await self.operations.finish(key, OperationState.UNKNOWN, None)
             # The gateway replays the stored failure for ever, so only what it shows can tell whether it was done.
-            answer = await look() if isinstance(error, KeySpentError) else None
+            answer = await self._seen(call.gateway, look) if isinstance(error, KeySpentError) else None
             if answer is None:
                 raise
             return answer

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from api.app import ApiSettings, create_app, production
 from api.protocol import BoundedProtocol
-from config.settings import SettingsError
+from config.environment import SettingsError
 
 _LOGGING: dict[str, Any] = {
     "version": 1,

@@ -1,6 +1,6 @@
 """The application: builds the adapters at its start, hands them to the routes, gives them back at its end."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,20 +13,22 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.routing import Route
 from temporalio.client import Client
 
-from api import failures
+from api import failures, gateways, routes, rules
 from api.auth import Authenticator
 from api.health import answer_health, answer_readiness
 from api.openapi import describe
-from api.routes import router
 from api.sagas import Sagas
 from api.services import Probe, Services
 from api.webhooks import receive_webhook
-from api.wiring import connect_temporal, live_modes, saga_policy, stripe_options
-from config.settings import DatabaseSettings, PolicySettings, StripeSettings, TemporalSettings
+from api.wiring import accounts_of, connect_temporal, saga_policy
+from config.routes import Routes
+from config.settings import DatabaseSettings, PolicySettings, RoutingSettings, TemporalSettings
 from domain.errors import BooksError
-from gateways.registry import build_gateways, close_all
+from gateways.registry import Builder, build_gateways, close_all, configured_gateways
 from ledger.books import Books
+from ledger.breakers import Breakers
 from ledger.engine import create_engine
+from ledger.evidence import StoredEvidence
 from ledger.failures import translated
 from ledger.idempotency import IdempotencyKeys
 from ledger.inbox import Inbox
@@ -42,13 +44,16 @@ class ApiSettings:
 
     database: DatabaseSettings
     temporal: TemporalSettings
-    stripe: StripeSettings
     policy: PolicySettings
+    gateways: Mapping[str, Builder]
+    routes: Routes
 
     @classmethod
     def read(cls) -> Self:
-        """The settings of this process. Raises SettingsError."""
-        return cls(DatabaseSettings.read(), TemporalSettings.read(), StripeSettings.read(), PolicySettings.read())
+        """The settings of this process. Raises SettingsError, also for rules that cannot be kept."""
+        database, temporal, policy = DatabaseSettings.read(), TemporalSettings.read(), PolicySettings.read()
+        gateways = configured_gateways()
+        return cls(database, temporal, policy, gateways, Routes(RoutingSettings.read().routes_file, [*gateways]))
 
 
 def create_app(opened: Open) -> FastAPI:
@@ -66,7 +71,8 @@ def create_app(opened: Open) -> FastAPI:
     app.router.routes.insert(0, Route("/webhooks/{gateway}", receive_webhook, methods=["POST"]))
     app.router.routes.append(Route("/healthz", answer_health, methods=["GET"]))
     app.router.routes.append(Route("/readyz", answer_readiness, methods=["GET"]))
-    app.include_router(router)
+    for router in (routes.router, rules.router, gateways.router, gateways.operating):
+        app.include_router(router)
     failures.install(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign] # FastAPI documents this as the way to extend it.
     return app
@@ -78,7 +84,7 @@ async def production(settings: ApiSettings) -> AsyncIterator[Services]:
     async with AsyncExitStack() as stack:
         engine = create_engine(settings.database.database_url)
         stack.push_async_callback(engine.dispose)
-        gateways = build_gateways(stripe_options(settings.stripe))
+        gateways = build_gateways(settings.gateways, StoredEvidence(engine))
         stack.push_async_callback(close_all, gateways)
         inbox = Inbox(engine)
         await inbox.start()
@@ -90,7 +96,9 @@ async def production(settings: ApiSettings) -> AsyncIterator[Services]:
             inbox=inbox,
             authenticator=Authenticator(ApiKeys(engine)),
             gateways=gateways,
-            sagas=Sagas(client, settings.temporal.task_queue, saga_policy(settings.policy), live_modes(gateways)),
+            sagas=Sagas(client, settings.temporal.task_queue, saga_policy(settings.policy), accounts_of(gateways)),
+            routes=settings.routes,
+            breakers=Breakers(engine),
             probes=probes(engine, client),
         )
 

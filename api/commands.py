@@ -8,6 +8,7 @@ from api.opening import answer_with
 from api.problems import Problem, unavailable
 from api.sagas import CommandRefusedError, NotTakenOnError, SagaEndedError, Sagas, TemporalDownError
 from api.services import Services
+from api.tenders import refuse_tender
 from domain.checkout import Checkout, CheckoutRecord
 from domain.saga import EndReason
 from domain.states import CheckoutState as S
@@ -33,12 +34,13 @@ _DONE: dict[Command, frozenset[S]] = {
 async def carry_out(services: Services, command: Command, checkout_id: str, reason: str) -> StoredAnswer:
     """200 with the checkout once it is done, 202 when it was taken on and is not done yet.
 
-    `reason` belongs to a rejection. Raises Problem: 404, 409 `state_conflict` naming the state and what it allows, 503
-    when Temporal is down or no worker is there.
+    `reason` belongs to a rejection. Raises Problem: 404, 409 `state_conflict` naming the state and what it allows or
+    `part_of_split` naming the checkout that decides, 503 when Temporal is down or no worker is there.
     """
     record = await find(services, checkout_id)
+    refuse_tender(record.checkout)
     if _is_done(command, record):
-        return answer_with(record, 200)
+        return await answer_with(services, record, 200)
     try:
         done = await _say(services.sagas, command, record.checkout, reason)
     except (TemporalDownError, RPCError):
@@ -49,9 +51,9 @@ async def carry_out(services: Services, command: Command, checkout_id: str, reas
     except (CommandRefusedError, SagaEndedError):
         record = await find(services, checkout_id)
         if _is_done(command, record):
-            return answer_with(record, 200)
+            return await answer_with(services, record, 200)
         raise _conflict(command, record) from None
-    return answer_with(await find(services, checkout_id), 200 if done else 202)
+    return await answer_with(services, await find(services, checkout_id), 200 if done else 202)
 
 
 async def find(services: Services, checkout_id: str) -> CheckoutRecord:

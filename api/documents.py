@@ -1,15 +1,15 @@
-"""Reads a JSON body without doubt: what two readers could understand differently is refused.
+"""Reads a request's JSON body without doubt: what two readers could understand differently is refused.
 
-Python's own reader takes NaN, numbers beyond every range and the last of two equal names. Strings that Postgres or
-UTF-8 cannot hold, and values shaped like a card number, are refused here as well, before anything else sees the body.
+Strings that Postgres or UTF-8 cannot hold, and values shaped like a card number, are refused here as well, before
+anything else sees the body.
 """
 
 import json
-import math
 from collections.abc import Iterable
 
 from api.card_numbers import holds_card_number
 from api.problems import Problem, invalid
+from gateways.strict_json import DoubtfulJsonError, read_strictly
 
 _DEEPEST = 16
 CARD_NUMBER = "looks like a card number; cards are entered at the gateway and never sent here"
@@ -18,19 +18,14 @@ CARD_NUMBER = "looks like a card number; cards are entered at the gateway and ne
 def read_document(body: bytes) -> object:
     """The document in the body. Raises Problem: 400 when it cannot be read, 422 naming the field that is refused."""
     try:
-        document = json.loads(
-            body.decode("utf-8"),
-            object_pairs_hook=_unique,
-            parse_float=_finite,
-            parse_constant=_no_constant,
-        )
+        document = read_strictly(body)
     except RecursionError:
         raise _malformed("it is nested too deeply") from None
     except UnicodeDecodeError:
         raise _malformed("it is not UTF-8") from None
     except json.JSONDecodeError as error:
         raise _malformed(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
-    except _DoubtfulError as error:
+    except DoubtfulJsonError as error:
         raise _malformed(str(error)) from None
     except ValueError:
         # Python's limit on the digits of one integer.
@@ -49,28 +44,6 @@ def refuse_card_numbers(values: Iterable[tuple[str, str]]) -> None:
 def name_of(path: Iterable[object]) -> str:
     """A field's dotted name; names a client made up are cut to what a person can read."""
     return ".".join(str(part)[:64] for part in path) or "body"
-
-
-class _DoubtfulError(ValueError):
-    """Valid for Python, not for everybody."""
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise _DoubtfulError("an object has the same name twice")
-    return members
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise _DoubtfulError("a number in it is out of range")
-    return number
-
-
-def _no_constant(text: str) -> object:
-    raise _DoubtfulError(f"{text} is no JSON number")
 
 
 def _malformed(reason: str) -> Problem:

@@ -1,12 +1,13 @@
-"""Turns a well-formed request into a checkout that its gateway can carry out, or says which field prevents it."""
+"""Turns a well-formed request and the choice of its gateway into a checkout, or says which field prevents it."""
 
 import secrets
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from activities.payments import KEY_MARGIN
-from api.problems import invalid
+from api.problems import FieldError, invalid
 from api.schemas import DEFAULT_CONFIRMATION_SECONDS, NewCheckout
 from domain.checkout import CaptureMode, Checkout
 from domain.errors import AmountDoesNotFitError
@@ -19,85 +20,143 @@ _ID_LENGTH = 24
 # A hold that lapses takes the sale with it: the shop's deadline lies a day before that unless it chooses otherwise, and
 # never closer than an hour, in which the capture can be repeated.
 _USUAL_MARGIN = timedelta(days=1)
-_LEAST_MARGIN = timedelta(hours=1)
+LEAST_MARGIN = timedelta(hours=1)
 
 
-def checkout_from(request: NewCheckout, gateways: Mapping[str, Gateway], now: datetime) -> Checkout:
-    """The checkout with an id of its own (143 random bits). Raises Problem 422 naming the field that does not fit."""
-    gateway = _gateway(request.gateway, gateways)
+@dataclass(frozen=True)
+class Choice:
+    """The gateway of a checkout, those to try after it, and why; `route` is None where the rules had no say."""
+
+    gateway: Gateway
+    alternatives: tuple[Gateway, ...] = ()
+    route: str | None = None
+
+    @property
+    def gateways(self) -> tuple[Gateway, ...]:
+        """All that may come to carry the checkout."""
+        return (self.gateway, *self.alternatives)
+
+
+def checkout_from(request: NewCheckout, choice: Choice, now: datetime) -> Checkout:
+    """The checkout with an id of its own.
+
+    Raises Problem 422 naming the field that does not fit: every gateway of the choice must be able to carry it out.
+    """
+    check_confirmation(request)
+    for gateway in choice.gateways:
+        check_gateway(request, gateway)
+    return replace(
+        new_checkout(request, choice.gateway.name, choice.gateways, now),
+        alternatives=tuple(gateway.name for gateway in choice.alternatives),
+        route=choice.route,
+    )
+
+
+def new_checkout(request: NewCheckout, gateway: str, carriers: Sequence[Gateway], now: datetime) -> Checkout:
+    """The checkout at this gateway, unchecked; `carriers` are all whose holds must bear the shop's time to confirm."""
     return Checkout(
-        id="chk_" + "".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH)),
+        id=new_id(),
         order_id=request.order_id,
-        amount=_amount(request, gateway),
-        gateway=gateway.name,
+        amount=Money(request.amount, request.currency),
+        gateway=gateway,
         capture=CaptureMode(request.capture),
-        confirm_within_seconds=_confirm_within(request, gateway),
+        confirm_within_seconds=confirm_within(request, carriers),
         created_at=now,
-        expires_at=now + timedelta(seconds=_expires_in(request, gateway)),
+        expires_at=now + timedelta(seconds=request.expires_in_seconds),
         return_url=request.return_url,
         email=request.customer.email if request.customer else None,
         metadata=dict(request.metadata) if request.metadata else None,
     )
 
 
-def same_order(one: Checkout, other: Checkout) -> bool:
-    """Whether two requests for one order ask for the same payment; then the second is the first, clicked twice."""
-    return _terms(one) == _terms(other)
+def new_id() -> str:
+    """An id that nobody can guess (143 random bits)."""
+    return "chk_" + "".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH))
 
 
-def _terms(checkout: Checkout) -> tuple[object, ...]:
-    return checkout.amount, checkout.gateway, checkout.capture, checkout.confirm_within_seconds
+def same_order(checkout: Checkout, request: NewCheckout, gateways: Mapping[str, Gateway]) -> bool:
+    """Whether the request asks for the payment that this checkout is; then it is the first one, clicked twice.
+
+    A request that names no gateway does so whichever the rules chose then, and whatever they would choose now.
+    """
+    if request.gateway not in (None, checkout.gateway):
+        return False
+    carriers = [gateways[name] for name in (checkout.gateway, *checkout.alternatives) if name in gateways]
+    asked = Money(request.amount, request.currency), CaptureMode(request.capture), confirm_within(request, carriers)
+    return asked == (checkout.amount, checkout.capture, checkout.confirm_within_seconds)
 
 
-def _gateway(name: str | None, gateways: Mapping[str, Gateway]) -> Gateway:
-    if name is None and len(gateways) == 1:
-        return next(iter(gateways.values()))
-    if name is None or name not in gateways:
-        raise invalid("gateway", f"must be one of: {', '.join(sorted(gateways))}")
-    return gateways[name]
-
-
-def _amount(request: NewCheckout, gateway: Gateway) -> Money:
-    rules = gateway.capabilities.currencies
-    if request.currency not in rules:
-        raise invalid("currency", f"{gateway.name} does not take it; it takes {' '.join(sorted(rules))}")
-    try:
-        rules[request.currency].to_gateway(request.amount, request.currency)
-    except AmountDoesNotFitError as error:
-        raise invalid("amount", f"does not fit {request.currency}: {error.reason}, in minor units") from None
-    return Money(request.amount, request.currency)
-
-
-def _confirm_within(request: NewCheckout, gateway: Gateway) -> int | None:
+def check_confirmation(request: NewCheckout) -> None:
+    """Raise Problem 422 for a confirmation that makes no sense at any gateway."""
     asked = request.confirmation
-    seconds = asked.within_seconds if asked else None
+    if asked is None or asked.required:
+        return
     if request.capture == "on_confirm":
-        if asked and not asked.required:
-            raise invalid("confirmation.required", "must be true with capture on_confirm: the confirmation captures")
-        return _within_hold(seconds, gateway)
-    if asked is None or not asked.required:
-        if seconds is not None:
-            raise invalid("confirmation.within_seconds", "has no meaning where no confirmation is required")
+        raise invalid("confirmation.required", "must be true with capture on_confirm: the confirmation captures")
+    if asked.within_seconds is not None:
+        raise invalid("confirmation.within_seconds", "has no meaning where no confirmation is required")
+
+
+def check_gateway(request: NewCheckout, gateway: Gateway) -> None:
+    """Raise Problem 422 for what this gateway can never carry out."""
+    if error := obstacle(request, gateway):
+        raise invalid(error.field, error.message)
+
+
+def obstacle(request: NewCheckout, gateway: Gateway) -> FieldError | None:
+    """What keeps this gateway from ever carrying the request out, by the field at fault; None when it can."""
+    checks = (_currency_or_amount, _capture_mode, _time_to_confirm, _time_to_pay)
+    return next((error for check in checks if (error := check(request, gateway))), None)
+
+
+def _currency_or_amount(request: NewCheckout, gateway: Gateway) -> FieldError | None:
+    rule = gateway.capabilities.currencies.get(request.currency)
+    if rule is None:
+        message = f"{gateway.name} does not take {request.currency}; GET /v1/gateways tells what it takes"
+        return FieldError("currency", message)
+    try:
+        rule.to_gateway(request.amount, request.currency)
+    except AmountDoesNotFitError as error:
+        message = f"does not fit {request.currency} at {gateway.name}: {error.reason}, in minor units"
+        return FieldError("amount", message)
+    return None
+
+
+def _capture_mode(request: NewCheckout, gateway: Gateway) -> FieldError | None:
+    modes = gateway.capabilities.capture_modes
+    if CaptureMode(request.capture) in modes:
         return None
-    return DEFAULT_CONFIRMATION_SECONDS if seconds is None else seconds
+    return FieldError("capture", f"{gateway.name} can do only {' and '.join(sorted(modes))}")
 
 
-def _expires_in(request: NewCheckout, gateway: Gateway) -> int:
+def _time_to_pay(request: NewCheckout, gateway: Gateway) -> FieldError | None:
     """A checkout that ends while its keys live never has to repeat a call with a key the gateway may have forgotten."""
-    lifetime = min(gateway.capabilities.key_lifetime.values())
-    longest = int((lifetime - KEY_MARGIN).total_seconds())
-    if request.expires_in_seconds > longest:
-        message = f"must be at most {longest}: {gateway.name} keeps keys for {int(lifetime.total_seconds())} seconds"
-        raise invalid("expires_in_seconds", message)
-    return request.expires_in_seconds
+    lifetime, payable = min(gateway.capabilities.key_lifetime.values()), gateway.capabilities.payable_for
+    longest, why = lifetime - KEY_MARGIN, f"keeps keys for {int(lifetime.total_seconds())} seconds"
+    if payable is not None and payable < longest:
+        longest, why = payable, f"lets a payment that nobody pays lapse after {int(payable.total_seconds())} seconds"
+    most = int(longest.total_seconds())
+    if request.expires_in_seconds <= most:
+        return None
+    return FieldError("expires_in_seconds", f"must be at most {most}: {gateway.name} {why}")
 
 
-def _within_hold(seconds: int | None, gateway: Gateway) -> int:
+def _time_to_confirm(request: NewCheckout, gateway: Gateway) -> FieldError | None:
+    seconds = request.confirmation.within_seconds if request.confirmation else None
     hold = gateway.capabilities.hold_lifetime
-    longest = int((hold - _LEAST_MARGIN).total_seconds())
-    if seconds is None:
-        return max(1, int((hold - _USUAL_MARGIN).total_seconds()))
-    if seconds > longest:
-        message = f"must be at most {longest}: {gateway.name} holds the money for {int(hold.total_seconds())} seconds"
-        raise invalid("confirmation.within_seconds", message)
-    return seconds
+    longest = int((hold - LEAST_MARGIN).total_seconds())
+    if request.capture != "on_confirm" or seconds is None or seconds <= longest:
+        return None
+    message = f"must be at most {longest}: {gateway.name} holds the money for {int(hold.total_seconds())} seconds"
+    return FieldError("confirmation.within_seconds", message)
+
+
+def confirm_within(request: NewCheckout, carriers: Sequence[Gateway]) -> int | None:
+    """What was asked for, else a day, or for a hold what the shortest of these gateways can bear."""
+    asked = request.confirmation
+    if asked is not None and asked.within_seconds is not None:
+        return asked.within_seconds
+    if request.capture == "on_confirm":
+        holds = [gateway.capabilities.hold_lifetime for gateway in carriers]
+        return max(1, int((min(holds) - _USUAL_MARGIN).total_seconds())) if holds else None
+    return DEFAULT_CONFIRMATION_SECONDS if asked is not None and asked.required else None

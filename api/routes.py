@@ -11,33 +11,19 @@ from api.guard import GuardedRoute
 from api.once import once
 from api.opening import JSON, open_checkout
 from api.problems import Problem, invalid
+from api.responses import problems
 from api.schemas import Listing, NewCheckout, Nothing, Rejection
 from api.services import Services, services_of
-from api.views import CheckoutPage, CheckoutView, PostingList, ProblemView, TimelineList
+from api.tenders import view_of
+from api.views import CheckoutPage, CheckoutView, PostingList, TimelineList
 from domain.checkout import CheckoutRecord
 from ledger.contract import CheckoutFilter, StoredAnswer
 
 _ID = re.compile(r"chk_[0-9A-Za-z]{24}")
 
 
-def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": ProblemView, "description": _MEANINGS[status]} for status in statuses}
-
-
-_MEANINGS = {
-    400: "The body is no JSON document",
-    401: "No valid API key",
-    403: "The API key lacks the scope",
-    404: "No such checkout",
-    408: "The body did not arrive within ten seconds",
-    409: "In conflict with what is on the books, or with a request that is being worked on",
-    413: "The body is larger than 64 kB",
-    415: "The body is not sent as application/json",
-    422: "A field does not fit, or holds a card number",
-    503: "A part is down; come back after Retry-After seconds",
-}
-_READ = _problems(401, 403, 404, 422, 503)
-_WRITE = _problems(400, 401, 403, 408, 409, 413, 415, 422, 503)
+_READ = problems(401, 403, 404, 422, 503)
+_WRITE = problems(400, 401, 403, 408, 409, 413, 415, 422, 503)
 _ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"model": CheckoutView, "description": "Taken on, not done yet"}}
 
 router = APIRouter(prefix="/v1/checkouts", route_class=GuardedRoute, tags=["checkouts"])
@@ -58,9 +44,10 @@ async def create_checkout(request: Request, body: NewCheckout) -> Response:
     return response
 
 
-@router.get("", response_model=CheckoutPage, responses=_problems(401, 403, 422, 503))
+@router.get("", response_model=CheckoutPage, responses=problems(401, 403, 422, 503))
 async def list_checkouts(request: Request, listing: Annotated[Listing, Query()]) -> Response:
-    """List checkouts, newest first."""
+    """List checkouts, newest first; a split one stands for its tenders."""
+    services = services_of(request)
     wanted = CheckoutFilter(
         state=listing.state,
         gateway=listing.gateway,
@@ -70,17 +57,19 @@ async def list_checkouts(request: Request, listing: Annotated[Listing, Query()])
         limit=listing.limit,
     )
     try:
-        page = await services_of(request).books.list(wanted)
+        page = await services.books.list(wanted)
     except ValueError:
         raise invalid("cursor", "is no cursor of this listing; take next_cursor as it was given") from None
-    return _json(CheckoutPage.of(page).model_dump_json())
+    split = [record.checkout.id for record in page.data if record.checkout.is_split]
+    return _json(CheckoutPage.of(page, await services.books.legs(*split)).model_dump_json())
 
 
 @router.get("/{checkout_id}", response_model=CheckoutView, responses=_READ)
 async def get_checkout(request: Request, checkout_id: str) -> Response:
     """One checkout."""
-    record = await _found(services_of(request), checkout_id)
-    return _json(CheckoutView.of(record).model_dump_json())
+    services = services_of(request)
+    view = await view_of(services.books, await _found(services, checkout_id))
+    return _json(view.model_dump_json())
 
 
 @router.get("/{checkout_id}/timeline", response_model=TimelineList, responses=_READ)
@@ -99,19 +88,19 @@ async def get_postings(request: Request, checkout_id: str) -> Response:
     return _json(PostingList.of(await services.books.postings(checkout_id)).model_dump_json())
 
 
-@router.post("/{checkout_id}/confirm", response_model=CheckoutView, responses=_ACCEPTED | _problems(404) | _WRITE)
+@router.post("/{checkout_id}/confirm", response_model=CheckoutView, responses=_ACCEPTED | problems(404) | _WRITE)
 async def confirm_checkout(request: Request, checkout_id: str, body: Nothing | None = None) -> Response:
     """Confirm the order: what is held is captured, what is paid stays."""
     return await _command(request, Command.CONFIRM, checkout_id)
 
 
-@router.post("/{checkout_id}/reject", response_model=CheckoutView, responses=_ACCEPTED | _problems(404) | _WRITE)
+@router.post("/{checkout_id}/reject", response_model=CheckoutView, responses=_ACCEPTED | problems(404) | _WRITE)
 async def reject_checkout(request: Request, checkout_id: str, body: Rejection) -> Response:
     """Reject the order: what is held is released, what is paid is given back."""
     return await _command(request, Command.REJECT, checkout_id, body.reason)
 
 
-@router.post("/{checkout_id}/cancel", response_model=CheckoutView, responses=_ACCEPTED | _problems(404) | _WRITE)
+@router.post("/{checkout_id}/cancel", response_model=CheckoutView, responses=_ACCEPTED | problems(404) | _WRITE)
 async def cancel_checkout(request: Request, checkout_id: str, body: Nothing | None = None) -> Response:
     """Give a checkout up before it is paid."""
     return await _command(request, Command.CANCEL, checkout_id)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from temporalio.client import (
@@ -20,7 +20,8 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.checkout import Checkout, CheckoutStatus
 from domain.errors import PaysagaError
-from domain.saga import CheckoutCommand, Fact, SagaPolicy
+from domain.saga import CheckoutCommand, Fact, GatewayAccount, SagaPolicy
+from domain.split import SplitCommand
 from workflows.checkout import CheckoutWorkflow
 from workflows.late_payment import LatePaymentWorkflow
 from workflows.search_attributes import at_start
@@ -52,23 +53,28 @@ class NotTakenOnError(PaysagaError):
 class Sagas:
     """Starts and talks to checkout workflows.
 
-    `live`: per gateway, whether its account moves real money. Methods that take `patience` (seconds) answer True when
+    `accounts`: per gateway, what a saga must know of ours. Methods that take `patience` (seconds) answer True when
     the workflow has answered by then, else False: what was asked goes on, durably. They raise CommandRefusedError,
     SagaEndedError and TemporalDownError; confirm, reject and cancel NotTakenOnError too.
     """
 
-    def __init__(self, client: Client, task_queue: str, policy: SagaPolicy, live: dict[str, bool]) -> None:
+    def __init__(
+        self, client: Client, task_queue: str, policy: SagaPolicy, accounts: Mapping[str, GatewayAccount]
+    ) -> None:
         self._client = client
         self._task_queue = task_queue
         self._policy = policy
-        self._live = live
+        self._accounts = accounts
 
-    async def open(self, checkout: Checkout, patience: float = 3.0) -> bool:
-        """Start the checkout's workflow, or join the one that runs, and wait for the customer's next step."""
-        command = self._command(checkout)
-        operation = WithStartWorkflowOperation(
-            CheckoutWorkflow.run,
-            command,
+    async def open(self, checkout: Checkout, patience: float = 3.0, legs: Sequence[Checkout] = ()) -> bool:
+        """Start the checkout's workflow, or join the one that runs, and wait for the customer's next step.
+
+        `legs` are those of a split checkout, in their order.
+        """
+        workflow, argument, command = self._start_of(checkout, legs)
+        operation: WithStartWorkflowOperation[Any, CheckoutStatus] = WithStartWorkflowOperation(
+            workflow,
+            argument,
             id=checkout.workflow_id,
             task_queue=self._task_queue,
             # Never a second run for one checkout: it would charge again.
@@ -94,14 +100,14 @@ class Sagas:
         except SagaEndedError:
             return True
 
-    async def start(self, checkout: Checkout) -> None:
+    async def start(self, checkout: Checkout, legs: Sequence[Checkout] = ()) -> None:
         """Start the checkout's workflow without waiting; nothing happens when it ever was started."""
-        command = self._command(checkout)
+        workflow, argument, command = self._start_of(checkout, legs)
         try:
             await _called(
                 self._client.start_workflow(
-                    CheckoutWorkflow.run,
-                    command,
+                    workflow,
+                    argument,
                     id=checkout.workflow_id,
                     task_queue=self._task_queue,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -150,8 +156,16 @@ class Sagas:
             )
         )
 
+    def _start_of(self, checkout: Checkout, legs: Sequence[Checkout]) -> tuple[str, object, CheckoutCommand]:
+        """The workflow that writes this checkout's state, what it starts with, and what people see of that."""
+        if checkout.is_split:
+            split = SplitCommand.of(checkout, legs, self._accounts, self._policy)
+            return "SplitCheckout", split, split.checkout
+        command = self._command(checkout)
+        return "Checkout", command, command
+
     def _command(self, checkout: Checkout) -> CheckoutCommand:
-        return CheckoutCommand.of(checkout, self._live[checkout.gateway], self._policy)
+        return CheckoutCommand.of(checkout, self._accounts, self._policy)
 
     def _handle(self, checkout: Checkout) -> WorkflowHandle[CheckoutWorkflow, CheckoutStatus]:
         return self._client.get_workflow_handle_for(CheckoutWorkflow.run, checkout.workflow_id)

@@ -5,10 +5,13 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field
 
+from activities.guard import OPERATIONS
+from domain.country import COUNTRIES
 from domain.currency import exponent_of
 from domain.errors import UnknownCurrencyError
 from domain.money import LARGEST_MINOR
 from domain.states import CheckoutState
+from gateways.registry import REGISTRY
 
 # No wait of a checkout is longer, whatever its gateway could bear.
 LONGEST_WAIT_SECONDS = 30 * 86_400
@@ -29,6 +32,18 @@ def _currency(value: str) -> str:
     return value
 
 
+def _operation(value: str) -> str:
+    if value not in OPERATIONS:
+        raise ValueError(f"must be one of: {', '.join(OPERATIONS)}")
+    return value
+
+
+def _country(value: str) -> str:
+    if value not in COUNTRIES:
+        raise ValueError("must be an ISO 3166 country code of two capital letters, like 'DE'")
+    return value
+
+
 def _web_address(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
@@ -38,6 +53,7 @@ def _web_address(value: str) -> str:
     return value
 
 
+Operation = Annotated[str, AfterValidator(_operation), Field(json_schema_extra={"enum": [*OPERATIONS]})]
 OrderId = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
 MetadataName = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_printable)]
 MetadataValue = Annotated[str, Field(max_length=500)]
@@ -55,9 +71,20 @@ class Confirmation(_Sent):
 
 
 class Customer(_Sent):
-    """The customer. The address is kept in the database only."""
+    """The customer. The address is kept in the database only; country and method serve to choose the gateway."""
 
-    email: Annotated[EmailStr, Field(max_length=254)]
+    email: Annotated[EmailStr, Field(max_length=254)] | None = None
+    country: Annotated[str, AfterValidator(_country), Field(description="ISO 3166, two capital letters.")] | None = None
+    method: Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[a-z0-9_]+$")] | None = Field(
+        default=None, description="How the customer means to pay, by the names that the routing rules use."
+    )
+
+
+class NewTender(_Sent):
+    """A part of the amount, and the gateway that takes it."""
+
+    gateway: Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[a-z0-9_]+$")]
+    amount: Annotated[int, Field(gt=0, le=LARGEST_MINOR, description="In minor units of the checkout's currency.")]
 
 
 class NewCheckout(_Sent):
@@ -71,13 +98,22 @@ class NewCheckout(_Sent):
                     "order_id": "order-1002",
                     "amount": 4200,
                     "currency": "EUR",
-                    "gateway": "stripe",
+                    "gateway": next(iter(REGISTRY)),
                     "capture": "on_confirm",
                     "confirmation": {"required": True, "within_seconds": 86400},
                     "expires_in_seconds": 1800,
                     "return_url": "https://shop.example/thanks",
-                    "customer": {"email": "ada@example.com"},
+                    "customer": {"email": "ada@example.com", "country": "DE", "method": "card"},
                     "metadata": {"basket": "b-77"},
+                },
+                {
+                    "order_id": "order-1003",
+                    "amount": 4200,
+                    "currency": "EUR",
+                    "tenders": [
+                        {"gateway": next(iter(REGISTRY)), "amount": 3000},
+                        {"gateway": next(iter(REGISTRY)), "amount": 1200},
+                    ],
                 },
             ]
         }
@@ -89,7 +125,11 @@ class NewCheckout(_Sent):
     ]
     currency: Annotated[str, AfterValidator(_currency), Field(description="ISO 4217, in capitals.")]
     gateway: Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[a-z0-9_]+$")] | None = Field(
-        default=None, description="May be left out where only one gateway is configured."
+        default=None, description="Left out or null, the routing rules choose; see POST /v1/routes/explain."
+    )
+    tenders: Annotated[list[NewTender], Field(min_length=2, max_length=5)] | None = Field(
+        default=None,
+        description="Pay at several gateways, all or nothing; their amounts sum to `amount`, `gateway` is left out.",
     )
     capture: Literal["automatic", "on_confirm"] = Field(
         default="automatic", description="`on_confirm` holds the money until the shop confirms the order."
@@ -106,6 +146,20 @@ class Rejection(_Sent):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "out of stock"}]})
 
+    reason: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+
+
+class BreakerCommand(_Sent):
+    """An operator's word on a gateway's breakers: keep calls back whatever happens, or leave it to the breaker."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"state": "forced_open", "operation": "create", "reason": "maintenance until 4"}]
+        }
+    )
+
+    state: Literal["forced_open", "automatic"]
+    operation: Operation | None = Field(default=None, description="Left out or null: all operations of the gateway.")
     reason: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 
 

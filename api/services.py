@@ -7,8 +7,10 @@ from starlette.requests import Request
 
 from api.auth import Authenticator
 from api.sagas import Sagas
+from config.routes import Routes
 from gateways.contract import Gateway
 from ledger.books import Books
+from ledger.breakers import Breakers
 from ledger.idempotency import IdempotencyKeys
 from ledger.inbox import Inbox
 
@@ -26,6 +28,8 @@ class Services:
     authenticator: Authenticator
     gateways: Mapping[str, Gateway]
     sagas: Sagas
+    routes: Routes
+    breakers: Breakers
     probes: Mapping[str, Probe]
 
 

@@ -1,16 +1,17 @@
 """What is answered: the shapes of checkouts, timeline rows and postings as JSON."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from domain.checkout import CheckoutRecord
+from domain.checkout import SPLIT, CheckoutRecord, CheckoutStatus
 from domain.payment import NextAction
 from domain.states import CheckoutState
 from domain.timeline import JsonScalar, TimelineRow
+from gateways.registry import REGISTRY
 from ledger.contract import Page, PostingRow
 
 _EXAMPLE: JsonDict = {
@@ -19,7 +20,7 @@ _EXAMPLE: JsonDict = {
     "state": "awaiting_payment",
     "amount": 4200,
     "currency": "USD",
-    "gateway": "stripe",
+    "gateway": next(iter(REGISTRY)),
     "amount_captured": 0,
     "amount_refunded": 0,
     "next_action": {"type": "confirm", "client_secret": "pi_3Q…_secret_…"},
@@ -27,6 +28,8 @@ _EXAMPLE: JsonDict = {
     "created_at": "2026-11-22T15:36:50.120000Z",
     "updated_at": "2026-11-22T15:36:50.310000Z",
     "expires_at": "2026-11-22T16:06:50.120000Z",
+    "tenders": None,
+    "parent": None,
 }
 
 
@@ -52,6 +55,33 @@ class FailureView(BaseModel):
     message: str
 
 
+class TenderView(BaseModel):
+    """One tender of a split checkout; it is a checkout of its own, with a timeline and postings under its id."""
+
+    id: str
+    gateway: str
+    amount: int
+    state: CheckoutState
+    next_action: ConfirmView | RedirectView | None
+    failure: FailureView | None
+    amount_captured: int
+    amount_refunded: int
+
+    @classmethod
+    def of(cls, leg: CheckoutRecord) -> "TenderView":
+        """The tender as the API shows it."""
+        return cls(
+            id=leg.checkout.id,
+            gateway=leg.checkout.gateway,
+            amount=leg.checkout.amount.minor,
+            state=leg.status.state,
+            next_action=_action(leg.status.next_action),
+            failure=_failure(leg.status),
+            amount_captured=leg.status.captured_minor,
+            amount_refunded=leg.status.refunded_minor,
+        )
+
+
 class CheckoutView(BaseModel):
     """A checkout and where it stands. Amounts are in minor units of the currency."""
 
@@ -62,7 +92,7 @@ class CheckoutView(BaseModel):
     state: CheckoutState
     amount: int
     currency: str
-    gateway: str
+    gateway: str = Field(description=f"`{SPLIT}` where several tenders pay it.")
     amount_captured: int = Field(description="What was taken in all; refunds do not lower it.")
     amount_refunded: int = Field(description="What was given back; a refund counts once it is final.")
     next_action: ConfirmView | RedirectView | None = Field(description="What the customer has to do next.")
@@ -70,26 +100,35 @@ class CheckoutView(BaseModel):
     created_at: datetime
     updated_at: datetime
     expires_at: datetime
+    tenders: list[TenderView] | None = Field(description="Those of a split checkout, in their order; else null.")
+    parent: str | None = Field(description="The split checkout of which this is one tender.")
 
     @classmethod
-    def of(cls, record: CheckoutRecord) -> "CheckoutView":
-        """The record as the API shows it."""
+    def of(cls, record: CheckoutRecord, legs: Sequence[CheckoutRecord] = ()) -> "CheckoutView":
+        """The record as the API shows it; `legs` are those of a split checkout, whose sums are its own."""
         checkout, status = record.checkout, record.status
+        paid = [leg.status for leg in legs] if checkout.is_split else [status]
         return cls(
             id=checkout.id,
             order_id=checkout.order_id,
             state=status.state,
             amount=checkout.amount.minor,
             currency=checkout.amount.currency,
-            gateway=checkout.gateway,
-            amount_captured=status.captured_minor,
-            amount_refunded=status.refunded_minor,
+            gateway=record.gateway,
+            amount_captured=sum(one.captured_minor for one in paid),
+            amount_refunded=sum(one.refunded_minor for one in paid),
             next_action=_action(status.next_action),
-            failure=FailureView(code=status.failure.code, message=status.failure.message) if status.failure else None,
+            failure=_failure(status),
             created_at=checkout.created_at,
             updated_at=record.updated_at,
             expires_at=checkout.expires_at,
+            tenders=[TenderView.of(leg) for leg in legs] if checkout.is_split else None,
+            parent=checkout.parent_id,
         )
+
+
+def _failure(status: CheckoutStatus) -> FailureView | None:
+    return FailureView(code=status.failure.code, message=status.failure.message) if status.failure else None
 
 
 def _action(action: NextAction | None) -> ConfirmView | RedirectView | None:
@@ -109,9 +148,13 @@ class CheckoutPage(BaseModel):
     next_cursor: str | None
 
     @classmethod
-    def of(cls, page: Page) -> "CheckoutPage":
-        """The page as the API shows it."""
-        return cls(data=[CheckoutView.of(record) for record in page.data], next_cursor=page.next_cursor)
+    def of(cls, page: Page, legs: Sequence[CheckoutRecord]) -> "CheckoutPage":
+        """The page as the API shows it; `legs` are those of all its split checkouts."""
+        tenders: dict[str | None, list[CheckoutRecord]] = {}
+        for leg in legs:
+            tenders.setdefault(leg.checkout.parent_id, []).append(leg)
+        views = [CheckoutView.of(record, tenders.get(record.checkout.id, ())) for record in page.data]
+        return cls(data=views, next_cursor=page.next_cursor)
 
 
 class TimelineView(BaseModel):
@@ -119,7 +162,10 @@ class TimelineView(BaseModel):
 
     sequence: int
     state: CheckoutState
-    cause: str = Field(description="`api`, `poll`, `timer`, `operator` or `webhook:<event id>`.")
+    cause: str = Field(
+        description="`api`, `poll`, `timer`, `operator` or `webhook:<event id>`; of a tender `split` too, of a split "
+        "checkout `tender:<checkout id>`."
+    )
     at: datetime
     details: dict[str, JsonScalar]
     hash: str

@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.intake import read_body
-from api.problems import Problem
+from api.problems import Problem, unavailable
 from api.services import services_of
+from domain.errors import GatewayUnreachableError
 from gateways.contract import Gateway, WebhookEvent
 from ledger.contract import Delivery
 
@@ -32,7 +33,7 @@ async def receive_webhook(request: Request) -> Response:
     body = await read_body(request)
     headers = _headers(request)
     now = datetime.now(UTC)
-    deliveries = [_delivery(gateway, event, body, headers, now) for event in _events(gateway, body, headers, now)]
+    deliveries = [_delivery(gateway, event, body, headers, now) for event in await _events(gateway, body, headers, now)]
     if len(deliveries) == 1:
         await services.inbox.store(deliveries[0])
     else:
@@ -48,12 +49,17 @@ def _headers(request: Request) -> dict[str, str]:
     return {name: ",".join(several) for name, several in values.items()}
 
 
-def _events(gateway: Gateway, body: bytes, headers: dict[str, str], now: datetime) -> list[WebhookEvent]:
-    """What the delivery tells. Raises Problem 400 for whatever keeps the adapter from vouching for it."""
+async def _events(gateway: Gateway, body: bytes, headers: dict[str, str], now: datetime) -> list[WebhookEvent]:
+    """What the delivery tells. Raises Problem 400 for whatever keeps the adapter from vouching for it.
+
+    503 when the gateway itself has to be asked and cannot be: it will send the delivery again.
+    """
     try:
-        events = gateway.parse_webhook(body, headers, now)
+        events = await gateway.parse_webhook(body, headers, now)
         if not all(_storable(event) for event in events):
             raise ValueError("an id that no text column can hold")
+    except GatewayUnreachableError as error:
+        raise unavailable("gateway_unreachable", f"The delivery cannot be proven now: {error}") from None
     except Exception as error:  # noqa: BLE001 - A forger chooses the bytes, so any failure to read them means no.
         _log.warning("a delivery to %s was refused: %s", gateway.name, type(error).__name__)
         detail = "The signature does not fit the body, or the body cannot be read."

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 
 from temporalio.client import Client
 
-from config.settings import PolicySettings, StripeSettings, TemporalSettings
-from domain.saga import SagaPolicy
-from gateways.contract import Gateway
-from gateways.stripe.options import StripeOptions
+from config.settings import PolicySettings, TemporalSettings
+from domain.saga import GatewayAccount, SagaPolicy
+from gateways.contract import Capabilities, Gateway
 from workflows.payloads import DATA_CONVERTER
 
 
@@ -23,23 +22,20 @@ async def connect_temporal(settings: TemporalSettings, lazy: bool = False) -> Cl
     )
 
 
-def stripe_options(settings: StripeSettings) -> StripeOptions:
-    """The Stripe account of the environment, as its adapter takes it."""
-    return StripeOptions(
-        api_key=settings.stripe_api_key.get_secret_value(),
-        webhook_secrets=settings.webhook_secrets,
-        api_base=settings.stripe_api_base,
-        live=settings.live,
-        payment_page=settings.stripe_payment_page,
-        timeout_seconds=settings.stripe_timeout_seconds,
+def saga_policy(settings: PolicySettings) -> SagaPolicy:
+    """The patience of the environment, as the saga takes it."""
+    return SagaPolicy(
+        settings.poll_after_seconds,
+        settings.poll_at_most_seconds,
+        settings.stuck_after_seconds,
+        settings.failover_after_seconds,
     )
 
 
-def saga_policy(settings: PolicySettings) -> SagaPolicy:
-    """The patience of the environment, as the saga takes it."""
-    return SagaPolicy(settings.poll_after_seconds, settings.poll_at_most_seconds, settings.stuck_after_seconds)
+def accounts_of(gateways: Mapping[str, Gateway]) -> dict[str, GatewayAccount]:
+    """What a saga must know of each gateway's account."""
+    return {name: _account_of(name, gateway.capabilities) for name, gateway in gateways.items()}
 
 
-def live_modes(gateways: Mapping[str, Gateway]) -> dict[str, bool]:
-    """Per gateway, whether its account moves real money."""
-    return {name: gateway.capabilities.live for name, gateway in gateways.items()}
+def _account_of(name: str, can: Capabilities) -> GatewayAccount:
+    return GatewayAccount(name, can.live, can.merchant_account, can.void_before_authorization, can.lookup_by_reference)

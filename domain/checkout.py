@@ -8,6 +8,9 @@ from domain.money import Money
 from domain.payment import NextAction
 from domain.states import CheckoutState
 
+SPLIT = "split"
+"""Stands where a gateway's name stands, for a checkout whose tenders are at gateways and which is at none."""
+
 
 class CaptureMode(StrEnum):
     """When the money is taken."""
@@ -23,7 +26,9 @@ class Checkout:
     """What the shop asked for. `confirm_within_seconds` is None where the shop need not confirm.
 
     `metadata` is the shop's own and is neither read nor sent to a gateway. `email` stays in Postgres: it enters
-    neither Temporal nor a log.
+    neither Temporal nor a log. `gateway` is the one that is tried first; where the rules chose it, `route` says why and
+    `alternatives` are tried after it, in this order, while nothing has happened yet. A checkout that is one tender of a
+    split one names that as `parent_id` and its place there, from 1, as `leg`.
     """
 
     id: str
@@ -37,6 +42,15 @@ class Checkout:
     return_url: str | None = None
     email: str | None = None
     metadata: dict[str, str] | None = None
+    alternatives: tuple[str, ...] = ()
+    route: str | None = None
+    parent_id: str | None = None
+    leg: int | None = None
+
+    @property
+    def is_split(self) -> bool:
+        """Whether it is paid by tenders, each a checkout of its own."""
+        return self.gateway == SPLIT
 
     @property
     def workflow_id(self) -> str:
@@ -56,7 +70,8 @@ class Failure:
 class CheckoutStatus:
     """Where a checkout stands. `captured_minor` and `refunded_minor` are totals; a refund counts once it is final.
 
-    `stuck`: a person should look. `waiting_for`: a short phrase, None when nothing is awaited.
+    `gateway` is where the payment is, None while that is the checkout's own. `stuck`: a person should look.
+    `waiting_for`: a short phrase, None when nothing is awaited.
     """
 
     state: CheckoutState
@@ -67,6 +82,7 @@ class CheckoutStatus:
     failure: Failure | None = None
     stuck: bool = False
     waiting_for: str | None = None
+    gateway: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,3 +93,8 @@ class CheckoutRecord:
     status: CheckoutStatus
     sequence: int
     updated_at: datetime
+
+    @property
+    def gateway(self) -> str:
+        """Where the payment is now; another than the checkout began with after a failover."""
+        return self.status.gateway or self.checkout.gateway

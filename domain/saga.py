@@ -1,5 +1,6 @@
 """The saga's vocabulary: what it is told to do, what it learns, and why it may end."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -16,11 +17,32 @@ class SagaPolicy:
     poll_after_seconds: float = 60
     poll_at_most_seconds: float = 900
     stuck_after_seconds: float = 120
+    failover_after_seconds: float = 15
+
+
+@dataclass(frozen=True)
+class GatewayAccount:
+    """One of our accounts with a gateway, and what of its capabilities decides how a saga goes.
+
+    `live`: whether real money moves. `merchant_account`: as the gateway's answers name it, None where they do not.
+    `voids_unpaid`: a payment that is not paid can be made unpayable; where not, only our own capture takes its money.
+    `finds_by_reference`: the gateway shows every payment by our reference, also one whose creation was not answered.
+    """
+
+    gateway: str
+    live: bool
+    merchant_account: str | None = None
+    voids_unpaid: bool = True
+    finds_by_reference: bool = True
 
 
 @dataclass(frozen=True)
 class CheckoutCommand:
-    """What a checkout's workflow starts with: no personal data. `live`: whether real money is meant."""
+    """What a checkout's workflow starts with: no personal data. `live`: whether real money is meant.
+
+    `accounts` are those that the payment may be opened with, in the order in which they are tried. `parent_id`: the
+    split checkout of which this is one tender.
+    """
 
     checkout_id: str
     order_id: str
@@ -32,22 +54,37 @@ class CheckoutCommand:
     live: bool
     return_url: str | None = None
     policy: SagaPolicy = SagaPolicy()
+    accounts: tuple[GatewayAccount, ...] = ()
+    parent_id: str | None = None
 
     @classmethod
-    def of(cls, checkout: Checkout, live: bool, policy: SagaPolicy) -> "CheckoutCommand":
+    def of(cls, checkout: Checkout, accounts: Mapping[str, GatewayAccount], policy: SagaPolicy) -> "CheckoutCommand":
         """The command that starts this checkout's workflow."""
         return cls(
-            checkout.id,
-            checkout.order_id,
-            checkout.amount,
-            checkout.gateway,
-            checkout.capture,
-            checkout.confirm_within_seconds,
-            checkout.expires_at,
-            live,
-            checkout.return_url,
-            policy,
+            checkout_id=checkout.id,
+            order_id=checkout.order_id,
+            amount=checkout.amount,
+            gateway=checkout.gateway,
+            capture=checkout.capture,
+            confirm_within_seconds=checkout.confirm_within_seconds,
+            expires_at=checkout.expires_at,
+            live=accounts[checkout.gateway].live,
+            return_url=checkout.return_url,
+            policy=policy,
+            accounts=tuple(accounts[name] for name in (checkout.gateway, *checkout.alternatives)),
+            parent_id=checkout.parent_id,
         )
+
+    def account(self, gateway: str) -> GatewayAccount:
+        """The account with this gateway. Commands of before there were several accounts name none."""
+        found = (account for account in self.accounts if account.gateway == gateway)
+        return next(found, GatewayAccount(gateway, self.live))
+
+    def account_after(self, gateway: str) -> GatewayAccount | None:
+        """The account to try when this gateway will not have the payment; None after the last."""
+        names = [account.gateway for account in self.accounts]
+        following = names.index(gateway) + 1 if gateway in names else len(names)
+        return self.accounts[following] if following < len(names) else None
 
 
 @dataclass(frozen=True)
@@ -56,6 +93,17 @@ class Fact:
 
     payment: PaymentSnapshot
     cause: str
+
+
+class Verdict(StrEnum):
+    """What a split checkout tells its tenders to do."""
+
+    CAPTURE = "capture"
+    """Every tender is held or paid, and the shop has said yes where it must: take what is held."""
+    KEEP = "keep"
+    """Every tender is paid: the sale is made, finally."""
+    GIVE_BACK = "give_back"
+    """There is no sale: end with nothing held and nothing kept."""
 
 
 class EndReason(StrEnum):
@@ -68,20 +116,29 @@ class EndReason(StrEnum):
     REJECTED_BY_SHOP = "rejected_by_shop"
     NOT_CONFIRMED_IN_TIME = "not_confirmed_in_time"
     CANCELED_BY_OPERATOR = "canceled_by_operator"
+    SPLIT_UNDONE = "split_undone"
+    """A tender is given back because its split checkout came to no sale."""
     FAILED = "failed"
     LATE_MONEY = "late_money"
 
 
-def contradiction(command: CheckoutCommand, payment: PaymentSnapshot, payment_id: str | None) -> str | None:
+def contradiction(
+    command: CheckoutCommand, payment: PaymentSnapshot, payment_id: str | None, account: GatewayAccount
+) -> str | None:
     """How the gateway's payment differs from what was asked, in a sentence; None when it does not.
 
-    `payment_id` is that of the payment this saga opened, None while it is not known.
+    `payment_id` is that of the payment this saga opened, None while it is not known; `account` the one it was opened
+    with.
     """
+    if payment.gateway != account.gateway:
+        return f"payment {payment.payment_id} is at {payment.gateway}, this checkout's is at {account.gateway}"
     if payment_id not in (None, payment.payment_id):
         return f"payment {payment.payment_id} is not {payment_id}, which this checkout opened"
     if payment.reference not in (None, command.checkout_id):
         return f"the gateway's payment {payment.payment_id} belongs to {payment.reference}"
-    if payment.live is not command.live:
+    if account.merchant_account is not None and payment.account not in (None, account.merchant_account):
+        return f"the payment went to account {payment.account}, asked was {account.merchant_account}"
+    if payment.live is not account.live:
         return f"the payment is in {'live' if payment.live else 'test'} mode, asked was the other"
     if payment.amount != command.amount:
         return f"the payment is over {payment.amount}, asked was {command.amount}"

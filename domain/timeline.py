@@ -43,7 +43,8 @@ class Entry:
     """One row to append: the status it leads to, why, and the money that moved with it.
 
     `key` is unique within the checkout, so that a repeated write changes nothing. `cause` is `api`, `poll`, `timer`,
-    `operator` or `webhook:<event id>`. `details` holds ids and codes, no personal data and no secrets.
+    `operator` or `webhook:<event id>`; of a tender it may be `split`, of a split checkout `tender:<the tender's id>`.
+    `details` holds ids and codes, no personal data and no secrets.
     `event` is told to other services in the same transaction; None for a row that tells nobody else.
     """
 
@@ -72,13 +73,21 @@ class TimelineRow:
 
 
 def terms_of(checkout: Checkout) -> dict[str, JsonScalar]:
-    """The details of a checkout's first row: what the shop asked for, in minor units of the currency."""
-    return {
+    """The details of a checkout's first row: what the shop asked for, in minor units of the currency.
+
+    Where the rules chose the gateway, their reason and the alternatives too.
+    """
+    terms: dict[str, JsonScalar] = {
         "amount": checkout.amount.minor,
         "currency": checkout.amount.currency,
         "gateway": checkout.gateway,
         "capture": str(checkout.capture),
     }
+    if checkout.route is not None:
+        terms |= {"route": checkout.route, "alternatives": ",".join(checkout.alternatives)}
+    if checkout.parent_id is not None:
+        terms |= {"parent_id": checkout.parent_id, "leg": checkout.leg}
+    return terms
 
 
 def row_hash(

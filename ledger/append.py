@@ -128,10 +128,11 @@ _WRITE = text(
         :checkout_id, :gateway, :created_at, :state, :payment_id, :captured_minor, :refunded_minor, :next_action,
         :failure, :stuck, :waiting_for, :last_sequence, :last_hash, :updated_at)
     ON CONFLICT (checkout_id) DO UPDATE SET
-        state = excluded.state, payment_id = excluded.payment_id, captured_minor = excluded.captured_minor,
-        refunded_minor = excluded.refunded_minor, next_action = excluded.next_action, failure = excluded.failure,
-        stuck = excluded.stuck, waiting_for = excluded.waiting_for, last_sequence = excluded.last_sequence,
-        last_hash = excluded.last_hash, updated_at = excluded.updated_at
+        gateway = excluded.gateway, state = excluded.state, payment_id = excluded.payment_id,
+        captured_minor = excluded.captured_minor, refunded_minor = excluded.refunded_minor,
+        next_action = excluded.next_action, failure = excluded.failure, stuck = excluded.stuck,
+        waiting_for = excluded.waiting_for, last_sequence = excluded.last_sequence, last_hash = excluded.last_hash,
+        updated_at = excluded.updated_at
     """
 ).bindparams(
     *(bindparam(name, type_=JSONB()) for name in ("timeline", "transactions", "postings", "events")),
@@ -159,4 +160,4 @@ async def write(connection: AsyncConnection, batch: Batch) -> None:
         "last_hash": batch.hash,
         "updated_at": batch.updated_at,
     }
-    await connection.execute(_WRITE, status_values(batch.status) | values)
+    await connection.execute(_WRITE, values | status_values(batch.status))

@@ -13,7 +13,15 @@ from domain.states import CheckoutState, check_transition
 from domain.timeline import CHAIN_START, row_hash
 from ledger.contract import Breach
 
-_TERMS = {"amount": "amount_minor", "currency": "currency", "gateway": "gateway", "capture": "capture"}
+_TERMS = {
+    "amount": "amount_minor",
+    "currency": "currency",
+    "gateway": "gateway",
+    "capture": "capture",
+    "route": "route",
+    "parent_id": "parent_id",
+    "leg": "leg",
+}
 """Details of a first row → the checkout's columns they must be equal to."""
 
 Posted = tuple[str, str, int]
@@ -74,6 +82,9 @@ def _term_faults(chapter: Chapter) -> Iterator[str]:
         stands = getattr(chapter.checkout, column)
         if asked.get(name, stands) != stands:
             yield f"the checkout's {name} is {stands}, its first row says {asked[name]}"
+    alternatives = ",".join(chapter.checkout.alternatives)
+    if asked.get("alternatives", alternatives) != alternatives:
+        yield f"the checkout's alternatives are {alternatives}, its first row says {asked['alternatives']}"
 
 
 def _faults(
@@ -138,7 +149,7 @@ def _status_faults(chapter: Chapter) -> Iterator[str]:
         last = chapter.rows[-1]
         if (status.last_sequence, status.last_hash, status.state) != (last.sequence, last.hash, last.state):
             yield "the status is not that of the timeline's last row"
-    balance = account(chapter.checkout.gateway, AccountKind.BALANCE)
+    balance = account(status.gateway, AccountKind.BALANCE)
     captured = _total(chapter.moved, TransactionKind.CAPTURE, balance)
     # A refund that fails after it had settled puts the amount back on the balance, and counts as refunded no more.
     refunded = -_total(chapter.moved, TransactionKind.REFUND_SETTLED, balance) - _total(

@@ -33,17 +33,47 @@ class Books:
 
     async def create_checkout(self, checkout: Checkout, entry: Entry) -> CheckoutRecord:
         """Record a new checkout with its first timeline row. Raises OrderExistsError when the order has one."""
-        new = insert(checkouts).values(checkout_values(checkout)).on_conflict_do_nothing(index_elements=["order_id"])
-        existing = select(checkouts.c.id).where(checkouts.c.order_id == checkout.order_id)
+        return (await self._create([checkout], [entry]))[0]
+
+    async def create_split(
+        self, checkout: Checkout, legs: Sequence[Checkout], entries: Sequence[Entry]
+    ) -> tuple[CheckoutRecord, ...]:
+        """Record a split checkout and its legs, all or none; `entries` are their first rows, in the same order.
+
+        Raises OrderExistsError when the order has a checkout.
+        """
+        return await self._create([checkout, *legs], entries)
+
+    async def _create(self, made: Sequence[Checkout], entries: Sequence[Entry]) -> tuple[CheckoutRecord, ...]:
+        """The first is the order's one checkout; the others are its legs."""
+        batches = [Batch(checkout, known={}) for checkout in made]
         with translated():
-            batch = Batch(checkout, known={})
-            batch.add([entry])
+            for batch, entry in zip(batches, entries, strict=True):
+                batch.add([entry])
             async with self._engine.begin() as connection:
-                # A concurrent creation of the same order is waited for here, so its row is there to be read.
-                if (await connection.execute(new.returning(checkouts.c.id))).one_or_none() is None:
-                    raise OrderExistsError(checkout.order_id, (await connection.execute(existing)).scalar_one())
-                await write(connection, batch)
-        return CheckoutRecord(checkout, entry.status, batch.sequence, entry.at)
+                await self._insert(connection, made[0])
+                for leg in made[1:]:
+                    await connection.execute(insert(checkouts).values(checkout_values(leg)))
+                for batch in batches:
+                    await write(connection, batch)
+        return tuple(
+            CheckoutRecord(batch.checkout, entry.status, batch.sequence, entry.at)
+            for batch, entry in zip(batches, entries, strict=True)
+        )
+
+    @staticmethod
+    async def _insert(connection: AsyncConnection, checkout: Checkout) -> None:
+        new = (
+            insert(checkouts)
+            .values(checkout_values(checkout))
+            .on_conflict_do_nothing(index_elements=["order_id"], index_where=checkouts.c.parent_id.is_(None))
+        )
+        existing = select(checkouts.c.id).where(
+            checkouts.c.order_id == checkout.order_id, checkouts.c.parent_id.is_(None)
+        )
+        # A concurrent creation of the same order is waited for here, so its row is there to be read.
+        if (await connection.execute(new.returning(checkouts.c.id))).one_or_none() is None:
+            raise OrderExistsError(checkout.order_id, (await connection.execute(existing)).scalar_one())
 
     async def append(self, checkout_id: str, entries: Sequence[Entry]) -> CheckoutRecord:
         """Append the entries, all or none; one whose key is on the books with the same state is skipped.
@@ -66,9 +96,20 @@ class Books:
         """The checkout, None when there is no such."""
         return await self._one(select_records().where(checkouts.c.id == checkout_id))
 
+    async def legs(self, *checkout_ids: str) -> tuple[CheckoutRecord, ...]:
+        """The legs of these split checkouts, each one's in their order."""
+        query = (
+            select_records()
+            .where(checkouts.c.parent_id.in_(checkout_ids))
+            .order_by(checkouts.c.parent_id, checkouts.c.leg)
+        )
+        return tuple(record_of(row) for row in await self._all(query)) if checkout_ids else ()
+
     async def find_by_order(self, order_id: str) -> CheckoutRecord | None:
         """The order's one checkout."""
-        return await self._one(select_records().where(checkouts.c.order_id == order_id))
+        return await self._one(
+            select_records().where(checkouts.c.order_id == order_id, checkouts.c.parent_id.is_(None))
+        )
 
     async def find_by_payment(self, gateway: str, payment_id: str) -> CheckoutRecord | None:
         """The checkout to which the gateway's payment belongs."""
@@ -78,13 +119,16 @@ class Books:
     async def find_unopened(self, older_than: timedelta, limit: int) -> tuple[CheckoutRecord, ...]:
         """Checkouts of that long ago for which nothing was ever done, oldest first: their workflow may be missing.
 
-        A workflow's first act stores the key of an operation, so one that merely waits for its gateway is not here.
+        A workflow's first act stores the key of an operation, so one that merely waits for its gateway is not here. A
+        split checkout's first act is to start its legs, so these are never here, and are what it is judged by.
         """
-        status = checkout_status.c
+        status, legs = checkout_status.c, checkouts.alias("legs")
         untouched = ~exists().where(operations.c.checkout_id == status.checkout_id)
+        unsplit = ~exists().where(legs.c.parent_id == status.checkout_id, operations.c.checkout_id == legs.c.id)
         query = (
             select_records()
             .where(status.state == CheckoutState.PROCESSING, untouched, status.created_at < func.now() - older_than)
+            .where(checkouts.c.parent_id.is_(None), unsplit)
             .order_by(status.created_at, status.checkout_id)
             .limit(limit)
         )

@@ -19,6 +19,8 @@ def listing(wanted: CheckoutFilter) -> Select[Any]:
     """The query of one page; it asks for one row more, to know whether there is a next one. Raises ValueError."""
     position = (checkout_status.c.created_at, checkout_status.c.checkout_id)
     query = select_records().order_by(*(column.desc() for column in position)).limit(_limit(wanted) + 1)
+    # A split checkout stands for its legs.
+    query = query.where(checkouts.c.parent_id.is_(None))
     if wanted.state is not None:
         query = query.where(checkout_status.c.state == wanted.state)
     if wanted.gateway is not None:

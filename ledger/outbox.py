@@ -11,21 +11,26 @@ _CODE = re.compile(r"[A-Za-z0-9_.:/-]{1,200}", re.ASCII)
 
 
 def event_payload(checkout: Checkout, sequence: int, entry: Entry) -> dict[str, Any]:
-    """The payload of the event that the entry tells."""
-    return {
+    """The payload of the event that the entry tells. A leg names its split checkout as `parent_id`.
+
+    What a split checkout took is on its legs' books; its own rows name the sums.
+    """
+    status, sums = entry.status, entry.details if checkout.is_split else {}
+    payload = {
         "checkout_id": checkout.id,
         "order_id": checkout.order_id,
         "sequence": sequence,
-        "state": entry.status.state,
+        "state": status.state,
         "amount": checkout.amount.minor,
         "currency": checkout.amount.currency,
-        "gateway": checkout.gateway,
-        "amount_captured": entry.status.captured_minor,
-        "amount_refunded": entry.status.refunded_minor,
+        "gateway": status.gateway or checkout.gateway,
+        "amount_captured": sums.get("captured", status.captured_minor),
+        "amount_refunded": sums.get("refunded", status.refunded_minor),
         "cause_kind": entry.cause.partition(":")[0],
         "at": entry.at.isoformat(timespec="microseconds"),
         "details": {name: value for name, value in entry.details.items() if _may_leave(name, value)},
     }
+    return payload if checkout.parent_id is None else payload | {"parent_id": checkout.parent_id}
 
 
 def event_row(checkout: Checkout, sequence: int, entry: Entry, event: EventType) -> dict[str, Any]:

@@ -20,7 +20,8 @@ _STATUS_COLUMNS = (
 
 def select_records() -> Select[Any]:
     """Checkouts with their status; `record_of` reads the rows."""
-    return select(checkouts, *(checkout_status.c[name] for name in _STATUS_COLUMNS)).join(checkout_status)
+    columns = (checkout_status.c[name] for name in _STATUS_COLUMNS)
+    return select(checkouts, *columns, checkout_status.c.gateway.label("payment_gateway")).join(checkout_status)
 
 
 def checkout_values(checkout: Checkout) -> dict[str, Any]:
@@ -31,8 +32,9 @@ def checkout_values(checkout: Checkout) -> dict[str, Any]:
 
 
 def status_values(status: CheckoutStatus) -> dict[str, Any]:
-    """The status as columns of the projection."""
-    return asdict(status)
+    """The status as columns of the projection, the gateway among them only where it is not the checkout's own."""
+    values = asdict(status)
+    return values if status.gateway is not None else {n: v for n, v in values.items() if n != "gateway"}
 
 
 def checkout_of(row: Row[Any]) -> Checkout:
@@ -49,6 +51,10 @@ def checkout_of(row: Row[Any]) -> Checkout:
         return_url=row.return_url,
         email=row.email,
         metadata=row.metadata,
+        alternatives=tuple(row.alternatives),
+        route=row.route,
+        parent_id=row.parent_id,
+        leg=row.leg,
     )
 
 
@@ -63,6 +69,7 @@ def status_of(row: Row[Any]) -> CheckoutStatus:
         failure=Failure(**row.failure) if row.failure else None,
         stuck=row.stuck,
         waiting_for=row.waiting_for,
+        gateway=row.payment_gateway if row.payment_gateway != row.gateway else None,
     )
 
 

@@ -23,7 +23,9 @@ class Aftermath:
         """Until no fact in the mailbox says anything that is not on the books."""
         while self._mailbox.facts:
             fact = self._mailbox.facts.popleft()
-            if catch_up(self._journal.booked, fact.payment):
+            if fact.payment.gateway != self._journal.account.gateway:
+                await self._cases.stray(fact.payment)
+            elif catch_up(self._journal.booked, fact.payment):
                 await self.settle(fact.cause)
 
     async def settle(self, cause: str) -> None:

@@ -1,11 +1,12 @@
 """Saying that a saga is stuck, and waiting for a person where only a person can help."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from temporalio import workflow
 
 from domain.checkout import CheckoutStatus, Failure
-from domain.payment import PaymentSnapshot
+from domain.payment import PaymentSnapshot, RefundStatus
 from domain.states import CheckoutState
 from domain.timeline import EventType, JsonScalar
 from workflows.journal import Journal
@@ -22,6 +23,8 @@ class Cases:
         self._journal = journal
         self._mailbox = mailbox
         self._before: CheckoutStatus | None = None
+        self._unsilenced: CheckoutStatus | None = None
+        self._strays: set[tuple[str, str, str, int]] = set()
         self.compensating = False
 
     async def review(
@@ -32,11 +35,16 @@ class Cases:
         payment: PaymentSnapshot | None = None,
         event: EventType = EventType.CASE_OPENED,
     ) -> str:
-        """Open a case, wait until a person asks to go on, close it. Answers the cause: `operator`."""
+        """Open a case, wait until a person asks to go on, close it. Answers the cause: `operator`.
+
+        What is sold stays sold: a case about it is a mark, since no state follows that one.
+        """
         before = self._journal.status
+        sold = before.state is CheckoutState.COMPLETED
         self._journal.enter(
-            CheckoutState.NEEDS_REVIEW,
+            CheckoutState.COMPLETED if sold else CheckoutState.NEEDS_REVIEW,
             "api" if payment is None else "poll",
+            name=CheckoutState.NEEDS_REVIEW,
             payment=payment,
             event=event,
             details={"reason": reason},
@@ -57,28 +65,42 @@ class Cases:
         )
         return cause
 
-    async def pause(self, pause: timedelta | None) -> str:
+    async def stray(self, payment: PaymentSnapshot) -> None:
+        """Money at a gateway that the saga left because nothing had happened there: neither adopted nor given back."""
+        kept = payment.captured - payment.refunded(RefundStatus.SUCCEEDED)
+        seen = (payment.gateway, payment.payment_id, payment.status, kept.minor)
+        if seen in self._strays:
+            return
+        self._strays.add(seen)
+        message = f"payment {payment.payment_id} at {payment.gateway}, which was left, is {payment.status}"
+        await self.review("stray_payment", message)
+        await self._journal.write()
+
+    async def pause(self, pause: timedelta | None, given_up: Callable[[], bool] = lambda: False) -> str:
         """Wait until a person asks to go on. Answers the cause that ended the wait.
 
-        With a `pause`, its end and a new fact from the gateway end the wait too; without, it takes as long as it takes.
+        With a `pause`, its end, a new fact from the gateway and `given_up` end the wait too; without, it takes as long
+        as it takes.
         """
         # Asked before there was anything to ask about: it must not close what nobody has looked at.
         self._mailbox.retry_requested = False
         await self._journal.write()
         known = len(self._mailbox.facts)
 
-        def fact_came() -> bool:
-            return pause is not None and len(self._mailbox.facts) > known
+        def is_over() -> bool:
+            return pause is not None and (len(self._mailbox.facts) > known or given_up())
 
         try:
             await workflow.wait_condition(
-                lambda: self._mailbox.retry_requested or fact_came(),
+                lambda: self._mailbox.retry_requested or is_over(),
                 timeout=pause,
                 timeout_summary="try again by itself",
             )
         except TimeoutError:
             return "timer"
-        return "operator" if self._mailbox.retry_requested else self._mailbox.facts[-1].cause
+        if self._mailbox.retry_requested:
+            return "operator"
+        return self._mailbox.facts[-1].cause if len(self._mailbox.facts) > known else "api"
 
     def stuck(self, step: str, reason: str) -> None:
         """The gateway gives no answer. Said once, until `unstuck`."""
@@ -118,10 +140,26 @@ class Cases:
             waiting_for=before.waiting_for,
         )
 
+    def silent(self) -> None:
+        """The gateway has nothing new to say for very long, and maybe never will: a person should ask there."""
+        if self._journal.status.stuck:
+            return
+        self._unsilenced = self._journal.status
+        waiting_for = "the gateway, which has said nothing new for long"
+        self._journal.enter(self._journal.state, "timer", name="silent", stuck=True, waiting_for=waiting_for)
+
+    def heard(self, cause: str) -> None:
+        """The gateway has said something after all."""
+        before, self._unsilenced = self._unsilenced, None
+        if before is not None and self._journal.status.stuck:
+            self._journal.enter(
+                self._journal.state, cause, name="heard", stuck=False, waiting_for=before.waiting_for
+            )
+
     def leave_all(self, cause: str) -> None:
         """The saga turns back while it was stuck or in review: what was waited for is settled by giving back."""
         self.compensating = True
-        self._before = None
+        self._before = self._unsilenced = None
         if not self._journal.status.stuck:
             return
         was_case = self._journal.state is CheckoutState.NEEDS_REVIEW

@@ -62,8 +62,8 @@ class Commands(Reachable):
     def _may_cancel(self) -> None:
         if self._mailbox.cancel_requested:
             return
-        free = self._journal.state in _UNPAID and not self._undoing and self._mailbox.decision is None
-        self._refuse_unless(free, "canceled")
+        unpaid = self._journal.state in _UNPAID and not self._undoing
+        self._refuse_unless(unpaid and self._mailbox.decision is None and self._decides, "canceled")
 
     @workflow.query
     def status(self) -> CheckoutStatus:
@@ -73,7 +73,12 @@ class Commands(Reachable):
     def _awaits_shop(self) -> bool:
         asked = self._command.confirm_within_seconds is not None and self._mailbox.decision is None
         paid = self._journal.state in _TAKEN
-        return asked and paid and not self._undoing and not self._mailbox.cancel_requested
+        return asked and paid and self._decides and not self._undoing and not self._mailbox.cancel_requested
+
+    @property
+    def _decides(self) -> bool:
+        """Whether the shop may say what becomes of it: of a tender, its split checkout does."""
+        return self._command.parent_id is None
 
     async def _left(self, states: frozenset[CheckoutState]) -> str:
         await workflow.wait_condition(lambda: self._journal.written.state not in states)

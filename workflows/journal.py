@@ -12,13 +12,15 @@ from temporalio.exceptions import ActivityError, is_cancelled_exception
 from activities.books import BookActivities
 from activities.contract import OnBooks, Record
 from domain.booked import catch_up
+from domain.checkout import CheckoutStatus
 from domain.money import Money
 from domain.payment import PaymentSnapshot
-from domain.saga import CheckoutCommand
+from domain.saga import CheckoutCommand, GatewayAccount
 from domain.states import ENDED, CheckoutState, check_transition
 from domain.timeline import Entry, EventType, JsonScalar
 from workflows import options
-from workflows.search_attributes import PAYMENT_STATE, STUCK, WAITING_SINCE
+from workflows.letters import tell
+from workflows.search_attributes import GATEWAY, PAYMENT_STATE, STUCK, WAITING_SINCE
 
 _OVERTAKING = ENDED | {CheckoutState.REFUNDING}
 
@@ -42,6 +44,11 @@ class Journal:
         self._names: Counter[str] = Counter()
         self._noted: list[Entry] = []
         self._waiting_since: datetime | None = None
+
+    @property
+    def account(self) -> GatewayAccount:
+        """Where the payment is, or is to be opened."""
+        return self.command.account(self.status.gateway or self.command.gateway)
 
     @property
     def state(self) -> CheckoutState:
@@ -90,6 +97,9 @@ class Journal:
             await self.read()
             raise OvertakenError(on_books)
         self._show()
+        if self.command.parent_id is not None:
+            # Only a hint: the split checkout reads the books, so it is no loss when that has ended already.
+            await tell(self.command.parent_id, "tender_moved", self.command.checkout_id)
 
     async def read(self) -> OnBooks:
         """Take over where the checkout stands on the books, forgetting what was noted."""
@@ -131,11 +141,7 @@ class Journal:
         before, self.written = self.written, self.status
         if before.waiting_for != self.status.waiting_for:
             self._waiting_since = workflow.now() if self.status.waiting_for else None
-        if (before.state, before.stuck, before.waiting_for) != (
-            self.status.state,
-            self.status.stuck,
-            self.status.waiting_for,
-        ):
+        if _shown(before) != _shown(self.status):
             since = self._waiting_since
             updates: list[SearchAttributeUpdate[Any]] = [
                 PAYMENT_STATE.value_set(self.status.state),
@@ -143,20 +149,15 @@ class Journal:
             ]
             if before.stuck != self.status.stuck:
                 updates.append(STUCK.value_set(self.status.stuck))
+            if before.gateway != self.status.gateway:
+                updates.append(GATEWAY.value_set(self.account.gateway))
             workflow.upsert_search_attributes(updates)
         workflow.set_current_details(self._details())
 
     def _details(self) -> str:
-        status, command = self.status, self.command
-        captured, refunded = (Money(m, command.amount.currency) for m in (status.captured_minor, status.refunded_minor))
+        status = self.status
         # A list, since the Temporal UI draws a table's columns without any space between them.
-        lines = [
-            f"### {status.state}",
-            "",
-            f"- checkout `{command.checkout_id}`",
-            f"- amount {command.amount}, captured {captured}, refunded {refunded}",
-            f"- gateway `{command.gateway}`, payment `{status.payment_id or 'not yet'}`",
-        ]
+        lines = [f"### {status.state}", "", f"- checkout `{self.command.checkout_id}`", *self._money()]
         if status.failure:
             lines.append(f"- failure `{status.failure.code}`")
         if status.waiting_for and self._waiting_since:
@@ -164,3 +165,16 @@ class Journal:
         if status.stuck:
             lines += ["", "**Stuck**: `retry_now` (a signal) tries again at once; a cancel gives everything back."]
         return "\n".join(lines) + "\n"
+
+    def _money(self) -> list[str]:
+        status, amount = self.status, self.command.amount
+        captured, refunded = (Money(m, amount.currency) for m in (status.captured_minor, status.refunded_minor))
+        return [
+            f"- amount {amount}, captured {captured}, refunded {refunded}",
+            f"- gateway `{self.account.gateway}`, payment `{status.payment_id or 'not yet'}`",
+        ]
+
+
+def _shown(status: CheckoutStatus) -> tuple[object, ...]:
+    """What of a status is among the search attributes."""
+    return status.state, status.stuck, status.waiting_for, status.gateway

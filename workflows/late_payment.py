@@ -37,8 +37,9 @@ class LatePaymentWorkflow(Reachable):
         on_books = await self._journal.read()
         self._journal.prefix = f"late{on_books.sequence}:"
         cases = Cases(self._journal, self._mailbox)
-        desk = Desk(self._journal, self._mailbox, cases, on_books.refunds_asked)
+        desk = Desk(self._journal, self._mailbox, cases, on_books)
         aftermath = Aftermath(self._journal, desk, cases, self._mailbox)
-        await aftermath.settle(self._mailbox.facts.popleft().cause if self._mailbox.facts else "poll")
+        if not self._mailbox.facts:
+            await aftermath.settle("poll")
         await aftermath.run()
         return self._journal.status

@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from domain.saga import Fact
+from domain.saga import Fact, Verdict
 
 
 class Decision(StrEnum):
@@ -24,3 +24,21 @@ class Mailbox:
     cancel_requested: bool = False
     retry_requested: bool = False
     strangers: list[str] = field(default_factory=list)
+    verdict: Verdict | None = None
+
+    @property
+    def stops(self) -> bool:
+        """Whether the shop gave the checkout up, or its split checkout gives it back."""
+        return self.cancel_requested or self.verdict is Verdict.GIVE_BACK
+
+    def forget(self, gateway: str) -> None:
+        """Drop what was seen at this gateway, because it is looked at anew; what was seen elsewhere stays."""
+        elsewhere = [fact for fact in self.facts if fact.payment.gateway != gateway]
+        self.facts.clear()
+        self.facts.extend(elsewhere)
+
+    def was_told(self, wanted: Verdict) -> bool:
+        """Whether the split checkout has said this, or what comes after it."""
+        if self.verdict is None:
+            return False
+        return self.verdict is wanted or self.verdict is not Verdict.CAPTURE

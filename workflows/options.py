@@ -18,8 +18,17 @@ BOOKS_RETRY = RetryPolicy(
 # Where no customer waits (a refund that takes days), polls may be this far apart: each costs about ten history events.
 LONGEST_POLL_PAUSE = timedelta(hours=6)
 
+# A gateway that only tells, and cannot be asked, may have told us in vain: after this long a person should look.
+SILENCE = timedelta(days=3)
+
 # A hold that the shop has not confirmed is released this long before the gateway would let it lapse.
 HOLD_MARGIN = timedelta(hours=1)
+
+# A tender that its split checkout has left without a word for this long lets go of what it only holds.
+SPLIT_SILENCE = timedelta(days=1)
+
+# A workflow closes at once after its end is written, unless the gateway says something new in that moment.
+CLOSING = timedelta(seconds=5)
 
 # After a gateway call has failed for the policy's `stuck_after_seconds`, tries are this far apart, doubling.
 STUCK_PAUSE = timedelta(minutes=1)

@@ -1,5 +1,7 @@
 """Giving back: whatever the payment turns out to be, in the end nothing is held and nothing is kept."""
 
+from temporalio import workflow
+
 from domain.booked import catch_up
 from domain.checkout import Failure
 from domain.outcomes import Completed, Declined, Pending
@@ -8,27 +10,11 @@ from domain.saga import EndReason
 from domain.states import CheckoutState
 from domain.timeline import EventType
 from gateways.contract import Verb
+from workflows import options
 from workflows.cases import Cases
 from workflows.desk import Desk
+from workflows.endings import ENDS, FAILURES
 from workflows.journal import Journal
-
-_ENDS: dict[EndReason, tuple[CheckoutState, EventType]] = {
-    EndReason.DECLINED: (CheckoutState.DECLINED, EventType.PAYMENT_DECLINED),
-    EndReason.EXPIRED: (CheckoutState.EXPIRED, EventType.PAYMENT_EXPIRED),
-    EndReason.CANCELED_BY_SHOP: (CheckoutState.CANCELED, EventType.PAYMENT_CANCELED),
-    EndReason.CANCELED_AT_GATEWAY: (CheckoutState.CANCELED, EventType.PAYMENT_CANCELED),
-    EndReason.REJECTED_BY_SHOP: (CheckoutState.CANCELED, EventType.PAYMENT_CANCELED),
-    EndReason.NOT_CONFIRMED_IN_TIME: (CheckoutState.CANCELED, EventType.PAYMENT_CANCELED),
-    EndReason.CANCELED_BY_OPERATOR: (CheckoutState.CANCELED, EventType.PAYMENT_CANCELED),
-    EndReason.FAILED: (CheckoutState.CANCELED, EventType.PAYMENT_CANCELED),
-}
-
-_FAILURES = {
-    EndReason.CANCELED_AT_GATEWAY: Failure(EndReason.CANCELED_AT_GATEWAY, "the payment was ended at the gateway"),
-    EndReason.CANCELED_BY_OPERATOR: Failure(EndReason.CANCELED_BY_OPERATOR, "an operator canceled the checkout"),
-    EndReason.FAILED: Failure(EndReason.FAILED, "the checkout could not go on"),
-    EndReason.LATE_MONEY: Failure(EndReason.LATE_MONEY, "the payment came after the checkout had ended"),
-}
 
 
 class Undo:
@@ -52,9 +38,10 @@ class Undo:
         self._cases = cases
         self._reason = reason
         self._cause = cause
-        self._failure = failure or _FAILURES.get(reason)
+        self._failure = failure or FAILURES.get(reason)
         self._started_in = journal.state
         self._asked: set[str] = set()
+        self._void_pause = options.STUCK_PAUSE
 
     async def run(self) -> None:
         """Go on until the gateway says that nothing is held and nothing is kept."""
@@ -72,6 +59,9 @@ class Undo:
         match payment.status:
             case PaymentStatus.CANCELED:
                 return True
+            case PaymentStatus.AWAITING_CUSTOMER | PaymentStatus.REQUIRES_ACTION | PaymentStatus.APPROVED:
+                # Where nothing but our own capture takes the money, it is enough never to ask for one.
+                return not self._journal.account.voids_unpaid and not self._desk.is_unanswered(self._desk.taking)
             case PaymentStatus.CAPTURED:
                 return payment.refunded(RefundStatus.SUCCEEDED) == payment.captured
             case _:
@@ -87,6 +77,10 @@ class Undo:
                 return await self._give_back(payment)
             case PaymentStatus.PROCESSING:
                 return await self._wait()
+            case _ if not self._journal.account.voids_unpaid and self._desk.is_unanswered(self._desk.taking):
+                # It was asked for and nobody knows whether it was done: asked again under its key, the gateway says.
+                await self._desk.take(payment.payment_id)
+                return await self._desk.look_up()
             case _:
                 return await self._void(payment)
 
@@ -96,16 +90,35 @@ class Undo:
             self._journal.enter(self._journal.state, self._cause, name="found_held", payment=payment)
         match await self._desk.void(payment.payment_id):
             case Completed(evidence=PaymentSnapshot() as after):
+                # Should money come after all, its hold is released by a new operation: this one's answer is stored.
+                self._desk.next_attempt(Verb.VOID)
                 return after
             case Pending(evidence=PaymentSnapshot()):
-                # The stored answer would stay as it is for ever, so the next void is a new operation.
+                asked = self._desk.key(Verb.VOID)
                 self._desk.next_attempt(Verb.VOID)
-                return await self._wait()
+                return await self._told_of_void(asked)
             case Declined(decline=decline):
                 message = f"the gateway will not void: {decline.gateway_code}"
                 self._cause = await self._cases.review("void_declined", message)
                 self._desk.next_attempt(Verb.VOID)
         return await self._desk.look_up()
+
+    async def _told_of_void(self, asked: str) -> PaymentSnapshot | None:
+        """What the gateway tells of a void that it took in. A no is not met by asking again at once.
+
+        It may be at work on a capture, which has to end first.
+        """
+        told = payment = await self._wait()
+        if told is None or told.decline is None or told.attempt != asked:
+            return told
+        again_at = workflow.now() + self._void_pause
+        self._void_pause = min(2 * self._void_pause, options.STUCK_PAUSE_AT_MOST)
+        while payment == told:
+            fact = await self._desk.next_fact(lambda: False, again_at)
+            if fact is None:
+                return await self._desk.look_up()
+            payment, self._cause = fact.payment, fact.cause
+        return payment
 
     async def _give_back(self, payment: PaymentSnapshot) -> PaymentSnapshot | None:
         self._enter_refunding(payment)
@@ -161,7 +174,7 @@ class Undo:
             self._journal.enter(CheckoutState.REFUNDING, self._cause, name="refund_pending", payment=payment)
 
     def _note_end(self, payment: PaymentSnapshot | None) -> None:
-        if payment is None or payment.status is PaymentStatus.CANCELED:
+        if payment is None or not payment.captured.minor:
             self._enter_kept_nothing(payment)
             return
         self._enter_refunding(payment)
@@ -178,7 +191,7 @@ class Undo:
 
     def _enter_kept_nothing(self, payment: PaymentSnapshot | None) -> None:
         """End where the reason says; late money that came to nothing ends where it was."""
-        state, event = _ENDS.get(self._reason, (self._started_in, None))
+        state, event = ENDS.get(self._reason, (self._started_in, None))
         late = self._reason is EndReason.LATE_MONEY
         self._journal.enter(
             state,

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
@@ -13,9 +14,11 @@ from api.__main__ import Server, server_config
 from api.app import create_app
 from api.auth import Authenticator
 from api.services import Services
-from gateways.registry import build_gateways
+from config.routes import Routes
+from gateways.stripe.adapter import StripeGateway
 from gateways.stripe.options import StripeOptions
 from ledger.books import Books
+from ledger.breakers import Breakers
 from ledger.engine import create_engine
 from ledger.idempotency import IdempotencyKeys
 from ledger.inbox import Inbox
@@ -79,15 +82,18 @@ async def serving(database_url: str, keys_url: str | None = None, **changed: obj
     engine, keys_engine = create_engine(database_url), create_engine(keys_url or database_url)
     books, inbox, keys = Books(engine), Inbox(engine), ApiKeys(keys_engine)
     sagas = StandInSagas(books)
-    services = Services(
-        books=books,
-        idempotency=IdempotencyKeys(engine),
-        inbox=inbox,
-        authenticator=Authenticator(keys),
-        gateways=build_gateways(_stripe()),
-        sagas=sagas,  # type: ignore[arg-type]
-        **({"probes": {}} | changed),  # type: ignore[arg-type]
-    )
+    parts: dict[str, Any] = {
+        "books": books,
+        "idempotency": IdempotencyKeys(engine),
+        "inbox": inbox,
+        "authenticator": Authenticator(keys),
+        "gateways": {"stripe": StripeGateway(_stripe())},
+        "sagas": sagas,
+        "breakers": Breakers(engine),
+        "probes": {},
+    }
+    parts |= changed
+    services = Services(**({"routes": Routes(None, [*parts["gateways"]])} | parts))
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Services]:

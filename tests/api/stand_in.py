@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 
 from api.sagas import CommandRefusedError, SagaEndedError, TemporalDownError
@@ -29,10 +30,12 @@ class StandInSagas:
         self.fault: Exception | None = None
         self.calls: Counter[str] = Counter()
 
-    async def open(self, checkout: Checkout, patience: float = 3.0) -> bool:
-        """Lead the checkout to awaiting_payment, once."""
+    async def open(self, checkout: Checkout, patience: float = 3.0, legs: Sequence[Checkout] = ()) -> bool:
+        """Lead the checkout and its legs to awaiting_payment, once."""
         if not await self._reached("open", checkout):
             return False
+        for leg in legs:
+            await self.open(leg)
         action = NextAction("confirm", client_secret=f"pi_{checkout.id}_secret_x")
         await self._to(checkout, CheckoutStatus(S.AWAITING_PAYMENT, payment_id=f"pi_{checkout.id}", next_action=action))
         return True

@@ -21,6 +21,8 @@ FIELDS = {
     "created_at",
     "updated_at",
     "expires_at",
+    "tenders",
+    "parent",
 }
 
 

@@ -26,6 +26,7 @@ GOOD = {
     "STRIPE_API_BASE": "http://127.0.0.1:9",
     "TEMPORAL_ADDRESS": "127.0.0.1:9",
 }
+NEW_KEY = ("create", "--name", "reader", "--scopes", "read", "--json")
 
 
 async def start(*arguments: str, **environment: str) -> Process:
@@ -52,10 +53,10 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def served(database_url: str) -> AsyncIterator[tuple[Process, str]]:
+async def served(database_url: str, **more: str) -> AsyncIterator[tuple[Process, str]]:
     """The API as a process that says it is ready, and its address."""
     port = free_port()
-    process = await start("api", "--port", str(port), DATABASE_URL=database_url, **GOOD)
+    process = await start("api", "--port", str(port), DATABASE_URL=database_url, **GOOD, **more)
     try:
         assert process.stdout is not None
         line = await asyncio.wait_for(process.stdout.readline(), 20)
@@ -65,6 +66,28 @@ async def served(database_url: str) -> AsyncIterator[tuple[Process, str]]:
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
+
+
+async def test_it_does_not_start_on_rules_it_cannot_keep(tmp_path: Path) -> None:
+    """The file, the rule and the field at fault are named, without a stack trace; the exit code is 2."""
+    file = tmp_path / "routes.toml"
+    file.write_text('[[rules]]\ngateways = ["nobody"]\n')
+    code, _, errors = await run("api", DATABASE_URL="postgresql://x@127.0.0.1:9/x", ROUTES_FILE=str(file), **GOOD)
+    assert code == 2
+    assert f"{file}: rule 1, gateways: 'nobody' is no gateway that is on; there are stripe" in errors
+    assert "Traceback" not in errors
+
+
+async def test_the_rules_of_the_setting_are_in_force(database_url: str, tmp_path: Path) -> None:
+    """The file that ROUTES_FILE names decides, and a new version of it does so without a restart."""
+    file = tmp_path / "routes.toml"
+    file.write_text("max_gateways = 3")
+    secret = json.loads((await run("api.keys", *NEW_KEY, DATABASE_URL=database_url))[1])["secret"]
+    async with served(database_url, ROUTES_FILE=str(file)) as (_, url), httpx.AsyncClient(base_url=url) as client:
+        for most in (3, 4):
+            file.write_text(f"max_gateways = {most}")
+            told = (await client.get("/v1/routes", headers=bearer(secret))).json()
+            assert (told["file"], told["max_gateways"], told["default"]) == (str(file), most, ["stripe"])
 
 
 async def test_without_settings_it_does_not_start() -> None:

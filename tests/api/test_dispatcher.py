@@ -1,18 +1,20 @@
 """The dispatcher where something is wrong with one row: the others go on, and nothing is given up early."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from activities.guard import GatewayGuard
 from api.dispatcher import UNKNOWN_TRIES, Dispatcher
 from api.sagas import TemporalDownError
 from domain.checkout import Checkout
 from domain.payment import PaymentSnapshot
 from domain.saga import Fact
 from ledger.books import Books
+from ledger.breakers import Breakers
 from ledger.contract import InboxItem
 from ledger.engine import create_engine
 from ledger.inbox import Inbox
@@ -35,7 +37,7 @@ class ListedSagas:
     broken: dict[str, Exception] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
 
-    async def start(self, made: Checkout) -> None:
+    async def start(self, made: Checkout, legs: Sequence[Checkout] = ()) -> None:
         """Start it, or fail as told."""
         if made.id in self.broken:
             raise self.broken[made.id]
@@ -57,7 +59,8 @@ async def pool(fresh_database_url: str) -> AsyncIterator[AsyncEngine]:
 def dispatcher_of(engine: AsyncEngine, sagas: ListedSagas) -> Dispatcher:
     """A dispatcher on this database."""
     gateways = {"stripe": ForgetfulGateway()}
-    return Dispatcher(Books(engine), Inbox(engine), gateways, sagas)  # type: ignore[arg-type]
+    guard = GatewayGuard(Breakers(engine))
+    return Dispatcher(Books(engine), Inbox(engine), gateways, sagas, guard)  # type: ignore[arg-type]
 
 
 async def recorded(books: Books, age: timedelta) -> Checkout:

@@ -26,8 +26,15 @@ MEMBERS = (
     "customer",
     "metadata",
 )
-INSIDE = st.fixed_dictionaries({}, optional={"required": JSON, "within_seconds": JSON, "email": JSON})
-PATHS = ("/v1/checkouts", f"/v1/checkouts/chk_{'0' * 24}/reject", f"/v1/checkouts/chk_{'0' * 24}/confirm")
+INSIDE = st.fixed_dictionaries(
+    {}, optional={"required": JSON, "within_seconds": JSON, "email": JSON, "country": JSON, "method": JSON}
+)
+PATHS = (
+    "/v1/checkouts",
+    f"/v1/checkouts/chk_{'0' * 24}/reject",
+    f"/v1/checkouts/chk_{'0' * 24}/confirm",
+    "/v1/routes/explain",
+)
 FILTERS = ("state", "gateway", "order_id", "stuck", "cursor", "limit", "x")
 
 fuzz = settings(

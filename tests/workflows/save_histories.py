@@ -18,6 +18,8 @@ from domain.checkout import CaptureMode, Checkout
 from domain.money import Money
 from domain.saga import SagaPolicy
 from ledger.migrate import migrate
+from tests.workflows.gateway_endings import SCENARIOS as GATEWAY_SCENARIOS
+from tests.workflows.splits import Split, at_gateway, open_split, pay_all
 from tests.workflows.support import Shop, eventually, running_shop
 
 FOLDER = Path(__file__).parent / "histories"
@@ -128,6 +130,61 @@ async def late_found_at_gateway(shop: Shop) -> str:
     return f"late/{checkout.id}"
 
 
+async def split_completed(shop: Shop) -> str:
+    """Every tender paid."""
+    split = await open_split(shop)
+    await pay_all(shop, split)
+    return split.whole.workflow_id
+
+
+async def split_tender_completed(shop: Shop) -> str:
+    """A tender's own history."""
+    split = await open_split(shop)
+    await pay_all(shop, split)
+    return split.legs[0].workflow_id
+
+
+async def split_confirmed(shop: Shop) -> str:
+    """Held, confirmed, captured."""
+    split = await split_held(shop)
+    await shop.sagas().confirm(split.whole, 20)
+    return split.whole.workflow_id
+
+
+async def split_expired(shop: Shop) -> str:
+    """One tender paid, the other not in time."""
+    split = await open_split(shop, expires_at=datetime.now(UTC) + timedelta(seconds=3))
+    await shop.pay_with(split.legs[0], "good")
+    return split.whole.workflow_id
+
+
+async def split_tender_given_back(shop: Shop) -> str:
+    """A tender that was held when the shop cancelled."""
+    split = await open_split(shop)
+    await shop.pay_with(split.legs[0], "good")
+    await shop.until(split.legs[0], "authorized")
+    await shop.sagas().cancel(split.whole, 20)
+    return split.legs[0].workflow_id
+
+
+async def split_capture_failed(shop: Shop) -> str:
+    """The second tender's hold was gone when it was to be captured: the first is refunded."""
+    split = await split_held(shop)
+    await shop.fault("webhook", "lose", split.legs[1], count=20)
+    await at_gateway(shop, split.legs[1], "cancel")
+    await shop.sagas().confirm(split.whole, 20)
+    return split.whole.workflow_id
+
+
+async def split_cancelled_by_operator(shop: Shop) -> str:
+    """Paid, the split checkout's workflow cancelled in the Temporal UI."""
+    split = await open_split(shop, confirm_within_seconds=600)
+    await pay_all(shop, split)
+    await shop.until(split.whole, "paid")
+    await shop.handle(split.whole).cancel()
+    return split.whole.workflow_id
+
+
 SCENARIOS: list[Callable[[Shop], Awaitable[str]]] = [
     completed,
     completed_by_poll,
@@ -142,7 +199,22 @@ SCENARIOS: list[Callable[[Shop], Awaitable[str]]] = [
     cancelled_by_operator,
     late_refunded,
     late_found_at_gateway,
+    split_completed,
+    split_tender_completed,
+    split_confirmed,
+    split_expired,
+    split_tender_given_back,
+    split_capture_failed,
+    split_cancelled_by_operator,
 ]
+
+
+async def split_held(shop: Shop) -> Split:
+    """A split checkout that is held and waits for the shop."""
+    split = await open_split(shop, capture=CaptureMode.ON_CONFIRM, confirm_within_seconds=600)
+    await pay_all(shop, split)
+    await shop.until(split.whole, "authorized")
+    return split
 
 
 async def held(shop: Shop, seconds: int) -> Checkout:
@@ -172,7 +244,7 @@ async def main() -> None:
         try:
             await migrate(url)
             async with temporal_server(folder) as address, running_shop(folder, url, address) as shop:
-                for scenario in (s for s in SCENARIOS if s.__name__ not in have):
+                for scenario in (s for s in [*SCENARIOS, *GATEWAY_SCENARIOS] if s.__name__ not in have):
                     await save(shop, scenario)
         finally:
             postgres.remove(folder / "postgres")

@@ -1,10 +1,8 @@
 """A stack for the sagas' tests: real Postgres and Temporal, the sandbox over HTTP, worker and API in this process."""
 
 import asyncio
-import json
 import secrets
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -16,25 +14,34 @@ from sqlalchemy import text
 from temporalio.client import WorkflowHandle
 
 import worker
+from activities.guard import GatewayGuard
 from api.__main__ import Server, server_config
 from api.app import ApiSettings, create_app, production
 from api.sagas import Sagas
-from api.wiring import connect_temporal, live_modes, stripe_options
-from config.settings import DatabaseSettings, PolicySettings, StripeSettings, TemporalSettings
+from api.wiring import accounts_of, connect_temporal
+from config.routes import Routes
+from config.settings import DatabaseSettings, PolicySettings, TemporalSettings
 from devstack.ports import any_free
+from domain.breaker import BreakerPolicy
 from domain.checkout import CaptureMode, Checkout, CheckoutRecord, CheckoutStatus
 from domain.money import Money
 from domain.saga import SagaPolicy
 from domain.states import CheckoutState
 from domain.timeline import Entry, EventType, TimelineRow
-from gateways.registry import build_gateways, close_all
+from gateways.registry import Builder, build_gateways, close_all
 from ledger.books import Books
+from ledger.breakers import Breakers
 from ledger.engine import create_engine
+from ledger.evidence import StoredEvidence
+from tests.gateways.sandboxed import SandboxOutside
+from tests.workflows.sandboxes import Announced, payment_of, sandbox_builders, sandbox_process, worlds
 from workflows.runner import CHECKED
 
 T = TypeVar("T")
 PATIENCE = 30.0
-WEBHOOK_SECRET = "whsec_saga_tests"
+_MEANS_FIELD = {"stripe": "payment_method", "paypal": "funding", "adyen": "card"}
+# The books are shared by all tests: one's broken gateway must not keep back another's calls.
+NEVER_TRIPPED = BreakerPolicy(failures=1_000_000)
 POLICY = SagaPolicy(poll_after_seconds=20, poll_at_most_seconds=60, stuck_after_seconds=60)
 
 
@@ -54,12 +61,20 @@ class Shop:
     parts: worker.Parts
     books: Books
     sandbox: httpx.AsyncClient
+    announced: Announced
     policy: SagaPolicy = POLICY
     checkouts: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self._worlds = worlds(self.announced.url, self.sandbox)
+
+    def world(self, gateway: str) -> SandboxOutside:
+        """What can be done to one gateway from outside, in words that are the same for all."""
+        return self._worlds[gateway]
+
     def sagas(self, policy: SagaPolicy | None = None) -> Sagas:
         """The client side of the sagas."""
-        return Sagas(self.parts.client, self.parts.task_queue, policy or self.policy, live_modes(self.parts.gateways))
+        return Sagas(self.parts.client, self.parts.task_queue, policy or self.policy, accounts_of(self.parts.gateways))
 
     async def record(self, **changes: Any) -> Checkout:
         """Record a checkout over 42 dollars as the API does, with these fields changed; nothing is started."""
@@ -99,14 +114,20 @@ class Shop:
         return await eventually(lambda: self.status(checkout), lambda s: s.state in states, patience)
 
     async def pay(self, checkout: Checkout, outcome: str = "approve", method: str | None = None) -> httpx.Response:
-        """Do as a customer does at the gateway's page."""
-        status = await self.status(checkout)
-        assert status.next_action is not None
-        assert status.next_action.client_secret is not None
-        form = {"outcome": outcome} | ({"payment_method": method} if method else {})
-        answer = await self.sandbox.post(f"/pay/{status.next_action.client_secret}", data=form)
+        """Do as a customer does at the gateway's page; `method` is one of the means that it offers there."""
+        record = await self.record_of(checkout)
+        action = record.status.next_action
+        assert action is not None
+        assert action.url is not None
+        form = {"outcome": outcome} | ({_MEANS_FIELD[record.gateway]: method} if method else {})
+        answer = await self.sandbox.post(action.url, data=form)
         assert answer.status_code in (200, 303), answer.text
         return answer
+
+    async def pay_with(self, checkout: Checkout, means: str) -> None:
+        """Pay with one of the neutral `MEANS`, whichever the gateway is."""
+        record = await self.record_of(checkout)
+        await self.world(record.gateway).pay(payment_of(checkout, record.status), means)
 
     async def fault(self, operation: str, kind: str, checkout: Checkout | None = None, **more: Any) -> str:
         """Make the sandbox misbehave, for this checkout only where one is given."""
@@ -116,6 +137,10 @@ class Shop:
         )
         assert answer.is_success, answer.text
         return str(answer.json()["id"])
+
+    async def strike(self, verb: str, kind: str, checkout: Checkout, **how: Any) -> None:
+        """Let this checkout's next call of the verb (see `VERBS`) go wrong at its first gateway."""
+        await self.world(checkout.gateway).fault(verb, kind, checkout.id, **how)
 
     async def gateway_rows(self, checkout: Checkout) -> list[dict[str, Any]]:
         """The gateway's own books of this checkout."""
@@ -170,28 +195,6 @@ class Shop:
 
 
 @asynccontextmanager
-async def sandbox_process(folder: Path, webhook_url: str) -> AsyncIterator[str]:
-    """The sandbox as its own process; gives its URL."""
-    announce = folder / "sandbox.json"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "sandbox", "--host", "127.0.0.1", "--port", "0"),
-        *("--data", str(folder / "data"), "--announce", str(announce)),
-        *("--stripe-webhook-url", webhook_url, "--stripe-webhook-secret", WEBHOOK_SECRET),
-        stdout=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(400):
-            if announce.exists():
-                break
-            await asyncio.sleep(0.05)
-        yield str(json.loads(announce.read_text())["url"])
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-@asynccontextmanager
 async def running_api(settings: ApiSettings, port: int) -> AsyncIterator[str]:
     """The API in this process, for the webhooks."""
     server = Server(server_config(create_app(lambda: production(settings)), "127.0.0.1", port, log_config=None))
@@ -207,43 +210,46 @@ async def running_api(settings: ApiSettings, port: int) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def running_shop(folder: Path, database_url: str, temporal_address: str) -> AsyncIterator[Shop]:
-    """Everything a saga needs, on a task queue of its own."""
+async def running_shop(
+    folder: Path,
+    database_url: str,
+    temporal_address: str,
+    further: Callable[[Announced], Mapping[str, Builder]] | None = None,
+) -> AsyncIterator[Shop]:
+    """Everything a saga needs, on a task queue of its own; `further` gateways are there besides the sandbox's."""
     port = any_free()
-    async with sandbox_process(folder, f"http://127.0.0.1:{port}/webhooks/stripe") as sandbox_url:
-        settings = api_settings(database_url, temporal_address, sandbox_url)
+    async with sandbox_process(folder, f"http://127.0.0.1:{port}/webhooks") as announced:
+        builders = sandbox_builders(announced) | dict(further(announced) if further else {})
+        settings = api_settings(database_url, temporal_address, builders)
         async with (
             running_api(settings, port),
             parts_of(settings) as parts,
             worker.running(parts),
-            httpx.AsyncClient(base_url=sandbox_url, timeout=60) as sandbox,
+            httpx.AsyncClient(base_url=announced.url, timeout=60) as sandbox,
         ):
-            yield Shop(parts, Books(parts.engine), sandbox)
+            yield Shop(parts, Books(parts.engine), sandbox, announced)
 
 
-def api_settings(database_url: str, temporal_address: str, sandbox_url: str) -> ApiSettings:
-    """The settings of a process that works with the sandbox."""
+def api_settings(database_url: str, temporal_address: str, gateways: Mapping[str, Builder]) -> ApiSettings:
+    """The settings of a process that works with these gateways."""
     return ApiSettings(
-        DatabaseSettings(database_url=database_url),
-        TemporalSettings(temporal_address=temporal_address, task_queue=f"tests-{secrets.token_hex(4)}"),
-        StripeSettings(
-            stripe_api_key="sk_test_" + "x" * 24,  # type: ignore[arg-type] # pydantic wraps it
-            stripe_webhook_secret=WEBHOOK_SECRET,  # type: ignore[arg-type]
-            stripe_api_base=sandbox_url,
-            stripe_payment_page=f"{sandbox_url}/pay/",
-        ),
-        PolicySettings(),
+        database=DatabaseSettings(database_url=database_url),
+        temporal=TemporalSettings(temporal_address=temporal_address, task_queue=f"tests-{secrets.token_hex(4)}"),
+        policy=PolicySettings(),
+        gateways=gateways,
+        routes=Routes(None, [*gateways]),
     )
 
 
 @asynccontextmanager
 async def parts_of(settings: ApiSettings) -> AsyncIterator[worker.Parts]:
     """A worker's parts for these settings."""
-    gateways = build_gateways(replace(stripe_options(settings.stripe), timeout_seconds=3))
     engine = create_engine(settings.database.database_url)
+    gateways = build_gateways(settings.gateways, StoredEvidence(engine))
     client = await connect_temporal(settings.temporal)
     try:
-        yield worker.Parts(client, engine, gateways, settings.temporal.task_queue, POLICY, CHECKED)
+        guard = GatewayGuard(Breakers(engine), NEVER_TRIPPED)
+        yield worker.Parts(client, engine, gateways, settings.temporal.task_queue, POLICY, guard, CHECKED)
     finally:
         await close_all(gateways)
         await engine.dispose()

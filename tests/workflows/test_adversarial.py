@@ -16,7 +16,7 @@ from temporalio.service import RPCError
 
 import worker
 from api.sagas import Sagas
-from api.wiring import live_modes
+from api.wiring import accounts_of
 from domain.checkout import CaptureMode, Checkout
 from domain.money import Money
 from domain.saga import Fact, SagaPolicy
@@ -253,7 +253,7 @@ async def test_a_cancelled_late_path_gives_back_all_the_same(shop: Shop) -> None
     payment = await shop.parts.gateways["stripe"].lookup(status.payment_id or "")
     assert payment is not None
     parts = replace(shop.parts, task_queue=f"{shop.parts.task_queue}-late")
-    sagas = Sagas(parts.client, parts.task_queue, shop.policy, live_modes(parts.gateways))
+    sagas = Sagas(parts.client, parts.task_queue, shop.policy, accounts_of(parts.gateways))
     await sagas.deliver_late(checkout, Fact(payment, "webhook:evt_late"))
     late = parts.client.get_workflow_handle(f"late/{checkout.id}")
     first = (await late.describe()).run_id

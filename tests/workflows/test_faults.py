@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api.sagas import NotTakenOnError, Sagas
-from api.wiring import live_modes
+from api.wiring import accounts_of
 from domain.checkout import CaptureMode
 from domain.saga import SagaPolicy
 from tests.workflows.support import Shop, eventually
@@ -102,7 +102,7 @@ async def test_a_late_webhook_after_the_poll_changes_nothing(shop: Shop) -> None
     status = await shop.status(checkout)
 
     async def deliveries() -> list[dict[str, Any]]:
-        answer = await shop.sandbox.get("/sandbox/deliveries", params={"payment_intent": status.payment_id or ""})
+        answer = await shop.sandbox.get("/sandbox/deliveries", params={"payment": status.payment_id or ""})
         return list(answer.json()["data"])
 
     await eventually(deliveries, lambda rows: bool(rows) and all(row["state"] in ("delivered", "lost") for row in rows))
@@ -210,7 +210,7 @@ async def test_a_checkout_that_nobody_started_is_started(shop: Shop) -> None:
 async def test_a_command_that_no_worker_hears_is_not_said_to_be_taken_on(shop: Shop) -> None:
     """What no worker has accepted stands in the server's memory only: the shop must know to say it again."""
     nobody = replace(shop.parts, task_queue=f"{shop.parts.task_queue}-nobody")
-    sagas = Sagas(nobody.client, nobody.task_queue, shop.policy, live_modes(nobody.gateways))
+    sagas = Sagas(nobody.client, nobody.task_queue, shop.policy, accounts_of(nobody.gateways))
     checkout = await shop.record()
     await sagas.start(checkout)
     with pytest.raises(NotTakenOnError):

@@ -128,3 +128,20 @@ async def test_a_refund_that_takes_nine_days_is_waited_for(long_shop: Shop, skip
     await long_shop.sandbox.post("/sandbox/settle")
     status = await end_of(skipping, checkout)
     assert status.state == "refunded"
+
+
+async def test_a_gateway_that_says_nothing_new_for_days_is_shown(long_shop: Shop, skipping: WorkflowEnvironment) -> None:
+    """Nothing fails and nothing comes: a person is told to look, and no more of it once the gateway speaks."""
+    checkout = await long_shop.open(PATIENT, confirm_within_seconds=600)
+    await long_shop.pay(checkout, method="pm_card_pendingRefund")
+    await long_shop.until(checkout, "paid")
+    await long_shop.sagas().reject(checkout, "out of stock", 5)
+    await eventually(
+        lambda: long_shop.gateway_rows(checkout), lambda rows: any(row["operation"] == "refund" for row in rows)
+    )
+    await skipping.sleep(timedelta(days=4))
+    status = await eventually(lambda: long_shop.status(checkout), lambda seen: seen.stuck)
+    assert (status.state, status.waiting_for) == ("refunding", "the gateway, which has said nothing new for long")
+    await long_shop.sandbox.post("/sandbox/settle")
+    status = await end_of(skipping, checkout)
+    assert (status.state, status.stuck, status.waiting_for) == ("refunded", False, None)

@@ -11,9 +11,11 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
+from tests.workflows.gateway_endings import SCENARIOS
 from workflows.checkout import CheckoutWorkflow
 from workflows.late_payment import LatePaymentWorkflow
 from workflows.runner import CHECKED
+from workflows.split import SplitCheckoutWorkflow
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 ENDINGS = {
@@ -30,6 +32,14 @@ ENDINGS = {
     "cancelled_by_operator",
     "late_refunded",
     "late_found_at_gateway",
+    "split_completed",
+    "split_tender_completed",
+    "split_confirmed",
+    "split_expired",
+    "split_tender_given_back",
+    "split_capture_failed",
+    "split_cancelled_by_operator",
+    *(scenario.__name__ for scenario in SCENARIOS),
 }
 
 
@@ -42,7 +52,7 @@ def test_every_ending_has_a_history() -> None:
 async def test_a_saved_history_replays(path: Path) -> None:
     """Today's code makes the decisions that the history shows."""
     replayer = Replayer(
-        workflows=[CheckoutWorkflow, LatePaymentWorkflow],
+        workflows=[CheckoutWorkflow, SplitCheckoutWorkflow, LatePaymentWorkflow],
         workflow_runner=CHECKED,
         data_converter=pydantic_data_converter,
     )

@@ -131,13 +131,18 @@ async def test_the_names_that_others_use_are_pinned() -> None:
 
     from workflows.checkout import CheckoutWorkflow
     from workflows.late_payment import LatePaymentWorkflow
+    from workflows.split import SplitCheckoutWorkflow
 
-    checkout = _Definition.must_from_class(CheckoutWorkflow)
-    assert set(checkout.signals) == {"gateway_fact", "retry_now", None}
-    assert set(checkout.updates) == {"open", "confirm", "reject", "cancel"}
-    assert set(checkout.queries) == {"status", "unknown_signals"}
-    assert set(_Definition.must_from_class(LatePaymentWorkflow).signals) == {"gateway_fact", "retry_now", None}
-    assert (checkout.name, _Definition.must_from_class(LatePaymentWorkflow).name) == ("Checkout", "LatePayment")
+    kinds = (CheckoutWorkflow, SplitCheckoutWorkflow, LatePaymentWorkflow)
+    checkout, split, late = (_Definition.must_from_class(kind) for kind in kinds)
+    for whole in (checkout, split):
+        assert set(whole.updates) == {"open", "confirm", "reject", "cancel"}
+        assert set(whole.queries) == {"status", "unknown_signals"}
+    always = {"gateway_fact", "retry_now", None}
+    assert set(checkout.signals) == always | {"split_verdict"}
+    assert set(split.signals) == always | {"tender_moved"}
+    assert set(late.signals) == always
+    assert (checkout.name, split.name, late.name) == ("Checkout", "SplitCheckout", "LatePayment")
 
 
 async def test_a_slow_command_is_answered_before_the_workflow_closes(shop: Shop) -> None:

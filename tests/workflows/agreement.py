@@ -1,0 +1,66 @@
+"""Whether the gateway's own books and ours tell the same story of a checkout, row by row."""
+
+from collections import Counter
+
+from activities.books import transactions_of
+from domain.checkout import Checkout, CheckoutStatus
+from domain.postings import TransactionKind
+from domain.states import ENDED
+from ledger.verify import verify
+from tests.workflows.support import Shop
+
+_AT_GATEWAY = {
+    "authorization": "hold",
+    "release": "release",
+    "charge": "take",
+    "capture": "take",
+    "refund": "refund",
+    "refund_failure": "refund_back",
+}
+_ON_BOOKS = {
+    TransactionKind.AUTHORIZE: "hold",
+    TransactionKind.VOID: "release",
+    TransactionKind.CAPTURE: "take",
+    TransactionKind.REFUND: "refund",
+    TransactionKind.REFUND_FAILED: "refund_back",
+}
+
+Movement = tuple[str, str, int]
+"""The gateway, what moved there, and how much of it in minor units."""
+
+
+async def at_gateways(shop: Shop, checkout: Checkout) -> Counter[Movement]:
+    """What the gateways' own books say of this checkout, whichever gateway it was at."""
+    rows = await shop.gateway_rows(checkout)
+    return Counter((row["gateway"], _AT_GATEWAY[row["operation"]], row["amount"]) for row in rows)
+
+
+async def on_books(shop: Shop, checkout: Checkout) -> Counter[Movement]:
+    """What our books say of it. That a refund has arrived is no movement of its own at the gateways."""
+    moved: Counter[Movement] = Counter()
+    for transaction in transactions_of(await shop.books.postings(checkout.id)):
+        if (kind := _ON_BOOKS.get(transaction.kind)) is not None:
+            first = transaction.postings[0]
+            moved[(first.account.partition(":")[0], kind, abs(first.amount_minor))] += 1
+    return moved
+
+
+async def agree(shop: Shop, checkout: Checkout) -> CheckoutStatus:
+    """Assert that nothing was taken twice and that books and gateways agree; the status they agree about."""
+    gateways, books = await at_gateways(shop, checkout), await on_books(shop, checkout)
+    status = await shop.status(checkout)
+    context = (checkout.id, status, gateways, books)
+    assert gateways == books, context
+    assert (await verify(shop.parts.engine, checkout.id)).breach is None, context
+    taken = [amount for _, kind, amount in gateways.elements() if kind == "take"]
+    assert len(taken) <= 1, context
+    assert sum(taken) == status.captured_minor, context
+    if status.state in ENDED:
+        kept = checkout.amount.minor if status.state == "completed" else 0
+        assert _sum(gateways, "take") - _sum(gateways, "refund") + _sum(gateways, "refund_back") == kept, context
+        assert _sum(gateways, "hold") <= _sum(gateways, "release") + _sum(gateways, "take"), context
+    return status
+
+
+def _sum(moved: Counter[Movement], wanted: str) -> int:
+    return sum(amount for _, kind, amount in moved.elements() if kind == wanted)
