@@ -84,7 +84,7 @@ def _welcome(stack: Stack) -> str:
         ("API", places.api),
         ("API docs", f"{places.api}/docs"),
         ("Temporal UI", places.temporal_ui or f"that of the server at {places.temporal}"),
-        ("Sandbox", places.sandbox or "not started: STRIPE_API_KEY is set, this stack talks to Stripe"),
+        ("Sandbox", places.sandbox or "not started: the environment names accounts at the gateways themselves"),
         ("API key", f"{stack.api_key}   (development, all scopes)"),
         ("For scripts", str(stack.options.layout.stack)),
     ]

@@ -8,28 +8,35 @@ import httpx
 
 from devstack.errors import PartFailedError
 from devstack.files import tail, write_private
+from devstack.gateways import new_secrets
 from devstack.layout import Layout
 from devstack.parts import PartSpec, run_to_end
-from devstack.settings import new_webhook_secret, python
+from devstack.settings import python
 
-_SCOPES = "read,write,refund,admin"
+_SCOPES = "read,write,refund,operate,admin"
 _MAKE_KEY_SECONDS = 30.0
 
 
-def webhook_secret(layout: Layout) -> str:
-    """The secret that the sandbox signs its webhooks with."""
+def webhook_secrets(layout: Layout) -> dict[str, str]:
+    """What the sandbox's gateways prove their webhooks by, by gateway."""
     stored = _read(layout.secrets)
-    if "webhook_secret" not in stored:
-        stored["webhook_secret"] = new_webhook_secret()
-        write_private(layout.secrets, json.dumps(stored))
-    return stored["webhook_secret"]
+    kept = {name: stored[key] for name in new_secrets() if (key := f"{name}_webhook_secret") in stored}
+    made = new_secrets() | kept
+    if made != kept:
+        write_private(layout.secrets, json.dumps(stored | {f"{n}_webhook_secret": s for n, s in made.items()}))
+    return made
 
 
 async def api_key(layout: Layout, api: str, environment: Mapping[str, str]) -> str:
-    """A key with all scopes that the API at `api` accepts: the kept one, or a new one when the database is another."""
+    """A key with all scopes that the API at `api` accepts: the kept one, or a new one when the database is another.
+
+    A kept one of before there were as many scopes is replaced as well.
+    """
     stored = _read(layout.secrets)
-    if "api_key" not in stored or not await _accepted(api, stored["api_key"]):
+    known = stored.get("api_key_scopes") == _SCOPES and "api_key" in stored
+    if not known or not await _accepted(api, stored["api_key"]):
         stored["api_key"] = await _make(layout, environment)
+        stored["api_key_scopes"] = _SCOPES
         write_private(layout.secrets, json.dumps(stored))
     return stored["api_key"]
 

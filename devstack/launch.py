@@ -52,11 +52,11 @@ def api(layout: Layout, url: str, environment: Mapping[str, str]) -> PartSpec:
     return PartSpec("api", command, environment, layout.log("api"), _API_GRACE_SECONDS)
 
 
-def sandbox(layout: Layout, addresses: Addresses, webhook_secret: str) -> PartSpec:
+def sandbox(layout: Layout, addresses: Addresses, webhook_secrets: Mapping[str, str]) -> PartSpec:
     """The sandbox, which sends its webhooks to our API."""
     where = ("--host", HOST, "--port", str(urlsplit(addresses.sandbox or "").port))
-    files = ("--data", str(layout.sandbox), "--announce", str(layout.sandbox / "announced.json"))
-    environment = sandbox_environment(addresses, webhook_secret)
+    files = ("--data", str(layout.sandbox), "--announce", str(layout.sandbox_announced))
+    environment = sandbox_environment(addresses, webhook_secrets)
     return PartSpec("sandbox", python("-m", "sandbox", *where, *files), environment, layout.log("sandbox"))
 
 

@@ -41,7 +41,7 @@ class Layout:
 
     @property
     def secrets(self) -> Path:
-        """The development API key and the sandbox's webhook secret."""
+        """The development API key and the webhook secrets of the sandbox's gateways."""
         return self.data / "secrets.json"
 
     @property
@@ -58,6 +58,11 @@ class Layout:
     def sandbox(self) -> Path:
         """The sandbox's own books."""
         return self.data / "sandbox"
+
+    @property
+    def sandbox_announced(self) -> Path:
+        """What the sandbox says of itself once it listens."""
+        return self.sandbox / "announced.json"
 
     @property
     def demo(self) -> "Layout":

@@ -1,25 +1,25 @@
 """What the stack is told, by options and by its environment, and what its parts are told in turn."""
 
 import os
-import secrets
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from config.settings import STRIPE_URL, SettingsError, StripeSettings, TemporalSettings
+from config.environment import SettingsError
+from config.settings import TemporalSettings
+from devstack import gateways
 from devstack.errors import StackError
 from devstack.layout import Layout
-from gateways.stripe.webhooks import WEBHOOK_EVENTS
 
-SANDBOX_KEY = "sk_test_sandbox"
 _LOOPBACK = "127.0.0.1,localhost,::1"
 
 
 @dataclass(frozen=True)
 class StackOptions:
-    """What to start. With `real_gateways` a STRIPE_API_KEY of the environment makes the stack talk to Stripe itself.
+    """What to start. With `real_gateways` the stack talks to the gateways of which the environment names an account.
 
-    `settings` are environment variables for worker and API; they win over everything else.
+    Where it names none, and without `real_gateways`, the sandbox stands in for all of them. `settings` are environment
+    variables for worker and API; they win over everything else.
     """
 
     layout: Layout = field(default_factory=Layout)
@@ -28,14 +28,9 @@ class StackOptions:
     real_gateways: bool = False
 
     @property
-    def stripe(self) -> StripeSettings | None:
-        """The real Stripe account, None when the sandbox stands in for it. Raises StackError."""
-        if not (self.real_gateways and os.environ.get("STRIPE_API_KEY")):
-            return None
-        try:
-            return StripeSettings.read()
-        except SettingsError as error:
-            raise StackError(str(error)) from None
+    def with_sandbox(self) -> bool:
+        """Whether the sandbox stands in for the gateways."""
+        return not (self.real_gateways and gateways.are_configured())
 
 
 @dataclass(frozen=True)
@@ -59,11 +54,6 @@ def external_temporal() -> TemporalSettings | None:
         raise StackError(str(error)) from None
 
 
-def new_webhook_secret() -> str:
-    """A signing secret as Stripe makes them."""
-    return f"whsec_{secrets.token_hex(24)}"
-
-
 def python(*arguments: str) -> tuple[str, ...]:
     """A command for the interpreter that runs us, so that nothing depends on an activated environment."""
     return (sys.executable, *arguments)
@@ -77,30 +67,22 @@ def base_environment() -> dict[str, str]:
     return environment
 
 
-def product_environment(options: StackOptions, addresses: Addresses, webhook_secret: str) -> dict[str, str]:
+def product_environment(
+    options: StackOptions, addresses: Addresses, webhook_secrets: Mapping[str, str]
+) -> dict[str, str]:
     """The environment of worker and API."""
     environment = base_environment() | {"DATABASE_URL": addresses.database_url, "TEMPORAL_ADDRESS": addresses.temporal}
     if external_temporal() is None:
         for name in ("TEMPORAL_API_KEY", "TEMPORAL_TLS"):
             environment.pop(name, None)
     if addresses.sandbox is not None:
-        environment.pop("STRIPE_WEBHOOK_SECRETS", None)
-        environment |= {
-            "STRIPE_API_KEY": SANDBOX_KEY,
-            "STRIPE_WEBHOOK_SECRET": webhook_secret,
-            "STRIPE_API_BASE": addresses.sandbox,
-            "STRIPE_PAYMENT_PAGE": f"{addresses.sandbox}/pay/",
-        }
-    else:
-        environment.setdefault("STRIPE_API_BASE", STRIPE_URL)
+        announced = options.layout.sandbox_announced
+        environment = gateways.without_gateways(environment) | gateways.product_variables(
+            addresses.sandbox, webhook_secrets, announced
+        )
     return environment | dict(options.settings)
 
 
-def sandbox_environment(addresses: Addresses, webhook_secret: str) -> dict[str, str]:
+def sandbox_environment(addresses: Addresses, webhook_secrets: Mapping[str, str]) -> dict[str, str]:
     """The environment of the sandbox: where it sends its webhooks, and how it signs them."""
-    return base_environment() | {
-        "SANDBOX_STRIPE_WEBHOOK_URL": f"{addresses.api}/webhooks/stripe",
-        "SANDBOX_STRIPE_WEBHOOK_SECRET": webhook_secret,
-        # As at Stripe itself: what the endpoint has no use for would only be stored.
-        "SANDBOX_STRIPE_WEBHOOK_EVENTS": ",".join(WEBHOOK_EVENTS),
-    }
+    return base_environment() | gateways.sandbox_variables(addresses.api, webhook_secrets)

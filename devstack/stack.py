@@ -25,24 +25,20 @@ class Stack:
 
     addresses: Addresses
     api_key: str
+    webhook_secrets: Mapping[str, str]
+    """What the webhooks of the sandbox's gateways are proven by; empty where those are real."""
 
     def __init__(self, options: StackOptions, say: Say) -> None:
         self.options = options
         self._say = say
         self._supervisor = Supervisor(options.layout)
-        self._secret = ""
+        self.webhook_secrets = {}
         self._ready = False
-
-    @property
-    def webhook_secrets(self) -> Mapping[str, str]:
-        """What webhooks are signed with, by gateway."""
-        stripe = self.options.stripe
-        return {"stripe": stripe.webhook_secrets[0] if stripe else self._secret}
 
     @property
     def environment(self) -> dict[str, str]:
         """What worker and API run with; for commands of the product that belong to this stack."""
-        return product_environment(self.options, self.addresses, self._secret)
+        return product_environment(self.options, self.addresses, self.webhook_secrets)
 
     @property
     def temporal_settings(self) -> TemporalSettings:
@@ -66,15 +62,15 @@ class Stack:
 
     async def start(self) -> None:
         """Start everything and return when it is ready. Raises StackError; what was started then still runs."""
-        stripe, layout = self.options.stripe, self.options.layout
+        layout = self.options.layout
         self._supervisor.open()
-        self._secret = keys.webhook_secret(layout)
+        self.webhook_secrets = keys.webhook_secrets(layout) if self.options.with_sandbox else {}
         port = ports.choose(layout.ports)
         url = {name: f"http://{ports.HOST}:{number}" for name, number in port.items()}
         outside = external_temporal()
         server = outside.temporal_address if outside else f"{ports.HOST}:{port['temporal']}"
         ui = (os.environ.get("TEMPORAL_UI_URL") or None) if outside else url["temporal_ui"]
-        sandbox = None if stripe else url["sandbox"]
+        sandbox = url["sandbox"] if self.options.with_sandbox else None
         self.addresses = Addresses(url["api"], server, ui, sandbox, os.environ.get("DATABASE_URL", ""))
         await _together(self._start_database(), self._start_temporal(port), self._start_sandbox())
         await _together(self.start_api(), *(self.start_worker() for _ in range(self.options.workers)))
@@ -152,7 +148,7 @@ class Stack:
 
     async def _start_sandbox(self) -> None:
         if self.addresses.sandbox is not None:
-            spec = launch.sandbox(self.options.layout, self.addresses, self._secret)
+            spec = launch.sandbox(self.options.layout, self.addresses, self.webhook_secrets)
             await launch.http_ready(self._supervisor.spawn(spec), f"{self.addresses.sandbox}/healthz", self._say)
 
     def _tell(self) -> None:
@@ -168,7 +164,7 @@ class Stack:
             "docs": f"{places.api}/docs",
             "temporal": places.temporal,
             "temporal_ui": places.temporal_ui,
-            "sandbox": {"stripe": places.sandbox} if places.sandbox else {},
+            "sandbox": places.sandbox,
             "database_url": places.database_url,
             "api_key": self.api_key,
             "webhook_secrets": dict(self.webhook_secrets),

@@ -51,9 +51,9 @@ async def _measured(data: Path) -> dict[str, Any]:
 
 
 async def _figures(field: Field) -> dict[str, Any]:
-    _say(f"checkouts  {checkouts.AT_ONCE} at once, ours and the skeleton in turns")
+    _say(f"checkouts  {checkouts.AT_ONCE} at once, each gateway and the skeleton in turns")
     whole = await checkouts.measure(field)
-    _say(f"webhooks   {webhooks.CLIENTS} clients, ours and the bare route in turns")
+    _say(f"webhooks   {webhooks.CLIENTS} clients, each gateway and the bare route in turns")
     acks = await webhooks.measure(field)
     idle = memory.before(field)
     _say("creates    one at a time and 8 at once, ours and the skeleton in turns")

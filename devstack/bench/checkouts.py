@@ -1,4 +1,4 @@
-"""Whole checkouts, from the shop's request to `completed`, next to the bare skeleton."""
+"""Whole checkouts at each gateway, from the shop's request to `completed`, next to the bare skeleton."""
 
 import asyncio
 import secrets
@@ -9,17 +9,19 @@ from itertools import pairwise
 from typing import Any
 
 from devstack.bench import skeleton
-from devstack.bench.field import Field
+from devstack.bench.field import GATEWAYS, Field
 from devstack.bench.load import Sample, median, run
 from devstack.bench.usage import cpu_seconds
 from devstack.errors import StackError
 
 AT_ONCE = 50
-PER_ROUND = 200
+PER_ROUND = 120
 ROUNDS = 3
 _WARM_UP = 60
 # What is still under way after the last checkout has ended (answers to webhooks, marks in the inbox) counts as well.
 _SETTLE_SECONDS = 0.5
+
+Job = Callable[[Field], Awaitable[str]]
 
 
 @dataclass(frozen=True)
@@ -29,34 +31,50 @@ class _Round:
 
 
 async def measure(field: Field) -> dict[str, Any]:
-    """Skeleton, ours, skeleton, ours, … skeleton: each round of ours is compared with the two around it."""
-
-    await run(partial(_skeleton, field), _WARM_UP, AT_ONCE)
-    await run(partial(_checkout, field), _WARM_UP, AT_ONCE)
-    bares, wholes = [await _round(field, _skeleton)], []
+    """Skeleton, each gateway, skeleton, each gateway, … skeleton: a round is compared with the two around it."""
+    jobs: dict[str, Job] = {name: partial(_checkout, gateway=name) for name in GATEWAYS}
+    for job in (_skeleton, *jobs.values()):
+        await run(partial(job, field), _WARM_UP, AT_ONCE)
+    bares = [await _round(field, _skeleton)]
+    wholes: dict[str, list[_Round]] = {name: [] for name in jobs}
     for _ in range(ROUNDS):
-        wholes.append(await _round(field, _checkout))
+        for name, job in jobs.items():
+            wholes[name].append(await _round(field, job))
         bares.append(await _round(field, _skeleton))
-    around = [(before.sample.rate + after.sample.rate) / 2 for before, after in pairwise(bares)]
     return {
         "at_once": AT_ONCE,
         "checkouts_per_round": PER_ROUND,
-        "whole_per_second": median(one.sample.rate for one in wholes),
-        "skeleton_per_second": median(one.sample.rate for one in bares),
-        "ratio": median(one.sample.rate / rate for one, rate in zip(wholes, around, strict=True)),
-        "whole_rounds": [round(one.sample.rate, 1) for one in wholes],
-        "skeleton_rounds": [round(one.sample.rate, 1) for one in bares],
-        "whole_p50_ms": Sample.together(one.sample for one in wholes).quantile_ms(0.5),
-        "skeleton_p50_ms": Sample.together(one.sample for one in bares).quantile_ms(0.5),
-        "whole_cpu_ms": _middle(wholes, "skeleton", "bare_route"),
-        "skeleton_cpu_ms": _middle(bares, "worker", "api", "sandbox", "postgres", "bare_route"),
-        "history_events": await _events(field, await _checkout(field)),
-        "skeleton_history_events": await _events(field, await _skeleton(field)),
+        "skeleton": {
+            **_figures(bares, "worker", "api", "sandbox", "postgres", "bare_route"),
+            "history_events": await _events(field, await _skeleton(field)),
+        },
+        "by_gateway": {
+            name: {
+                **_figures(rounds, "skeleton", "bare_route"),
+                "ratio": _ratio(rounds, bares),
+                "history_events": await _events(field, await jobs[name](field)),
+            }
+            for name, rounds in wholes.items()
+        },
     }
 
 
-async def _checkout(field: Field) -> str:
-    checkout = await field.create()
+def _figures(rounds: list[_Round], *idle: str) -> dict[str, Any]:
+    return {
+        "per_second": median(one.sample.rate for one in rounds),
+        "rounds": [round(one.sample.rate, 1) for one in rounds],
+        "p50_ms": Sample.together(one.sample for one in rounds).quantile_ms(0.5),
+        "cpu_ms": _middle(rounds, *idle),
+    }
+
+
+def _ratio(wholes: list[_Round], bares: list[_Round]) -> float:
+    around = [(before.sample.rate + after.sample.rate) / 2 for before, after in pairwise(bares)]
+    return median(one.sample.rate / rate for one, rate in zip(wholes, around, strict=True))
+
+
+async def _checkout(field: Field, gateway: str) -> str:
+    checkout = await field.create(gateway)
     await field.pay(checkout)
     workflow_id = f"checkout/{checkout['id']}"
     # The end is awaited the same way on both sides, so that the clients cost the same.
@@ -73,7 +91,7 @@ async def _skeleton(field: Field) -> str:
     return handle.id
 
 
-async def _round(field: Field, job: Callable[[Field], Awaitable[object]]) -> _Round:
+async def _round(field: Field, job: Job) -> _Round:
     before = cpu_seconds(field.pids)
     sample = await run(partial(job, field), PER_ROUND, AT_ONCE)
     await asyncio.sleep(_SETTLE_SECONDS)

@@ -24,12 +24,16 @@ def machine() -> dict[str, Any]:
 
 
 def targets(figures: dict[str, Any]) -> list[dict[str, Any]]:
-    """What was to be reached, and whether it was."""
-    checkouts, creates = figures["checkouts"], figures["creates"]
+    """What was to be reached, and whether it was.
+
+    Checkouts are held to it at the first gateway, where a payment takes one call of ours as it does in the skeleton.
+    """
+    wholes, webhooks = (figures[part]["by_gateway"] for part in ("checkouts", "webhooks"))
+    creates, (name, first) = figures["creates"], next(iter(wholes.items()))
     rows = [
-        ("whole path / skeleton", checkouts["ratio"], ">=", 0.5),
-        ("webhook ack / bare route", figures["webhooks"]["ratio"], ">=", 0.7),
-        ("history events", checkouts["history_events"], "<=", 27),
+        (f"whole path / skeleton, {name}", first["ratio"], ">=", 0.5),
+        (f"history events, {name}", first["history_events"], "<=", 27),
+        *((f"webhook ack / bare route, {name}", row["ratio"], ">=", 0.7) for name, row in webhooks.items()),
         *((f"create / bare p50 at {at}", row["ratio_p50"], "<=", 3.0) for at, row in creates.items()),
     ]
     return [
@@ -45,31 +49,38 @@ def targets(figures: dict[str, Any]) -> list[dict[str, Any]]:
 
 def table(figures: dict[str, Any]) -> str:
     """The short table."""
-    return "\n".join([*_comparison(figures), "", *_cpu(figures["checkouts"]), "", *_memory(figures["memory"])])
-
-
-def _comparison(figures: dict[str, Any]) -> Iterable[str]:
-    checkouts, webhooks = figures["checkouts"], figures["webhooks"]
     met = {row["name"]: f"{row['target']:<7} {'met' if row['met'] else 'MISSED'}" for row in figures["targets"]}
-    yield f"{'':<34}{'ours':>10}{'bare':>10}{'ratio':>8}   target"
-    yield _row(
-        f"checkouts/s, {checkouts['at_once']} at once",
-        checkouts["whole_per_second"],
-        checkouts["skeleton_per_second"],
-        checkouts["ratio"],
-        met["whole path / skeleton"],
-    )
-    for at, row in figures["creates"].items():
+    lines = (*_checkouts(figures["checkouts"], met), *_creates(figures["creates"], met))
+    lines += (*_webhooks(figures["webhooks"], met), "", *_cpu(figures["checkouts"]), "", *_memory(figures["memory"]))
+    return "\n".join([f"{'':<34}{'ours':>10}{'bare':>10}{'ratio':>8}   target", *lines])
+
+
+def _checkouts(checkouts: dict[str, Any], met: dict[str, str]) -> Iterable[str]:
+    bare = checkouts["skeleton"]
+    for name, row in checkouts["by_gateway"].items():
+        wish = met.get(f"whole path / skeleton, {name}", "")
+        yield _row(f"checkouts/s, {name}", row["per_second"], bare["per_second"], row["ratio"], wish)
+    for name, row in checkouts["by_gateway"].items():
+        events = row["history_events"], bare["history_events"]
+        wish = met.get(f"history events, {name}", "")
+        yield _row(f"history events, {name}", *events, round(events[0] / events[1], 2), wish)
+
+
+def _creates(creates: dict[str, Any], met: dict[str, str]) -> Iterable[str]:
+    for at, row in creates.items():
         ours, bare = row["create_ms"], row["bare_ms"]
         wish = met[f"create / bare p50 at {at}"]
         yield _row(f"create p50 ms, {at} at once", ours["p50"], bare["p50"], row["ratio_p50"], wish)
         yield _row(f"create p99 ms, {at} at once", ours["p99"], bare["p99"], row["ratio_p99"])
-    rates = webhooks["ack_per_second"], webhooks["bare_per_second"]
-    yield _row(f"webhooks/s, {webhooks['clients']} clients", *rates, webhooks["ratio"], met["webhook ack / bare route"])
-    ours, bare = webhooks["ack_p99_ms"], webhooks["bare_p99_ms"]
-    yield _row("webhook p99 ms", ours, bare, round(ours / bare, 2))
-    events = checkouts["history_events"], checkouts["skeleton_history_events"]
-    yield _row("history events", *events, round(events[0] / events[1], 2), met["history events"])
+
+
+def _webhooks(webhooks: dict[str, Any], met: dict[str, str]) -> Iterable[str]:
+    for name, row in webhooks["by_gateway"].items():
+        wish = met[f"webhook ack / bare route, {name}"]
+        yield _row(f"webhooks/s, {name}", row["ack_per_second"], webhooks["bare_per_second"], row["ratio"], wish)
+    for name, row in webhooks["by_gateway"].items():
+        ours, bare = row["ack_p99_ms"], webhooks["bare_p99_ms"]
+        yield _row(f"webhook p99 ms, {name}", ours, bare, round(ours / bare, 2))
 
 
 def _row(name: str, ours: float, bare: float, ratio: float, target: str = "") -> str:
@@ -77,8 +88,9 @@ def _row(name: str, ours: float, bare: float, ratio: float, target: str = "") ->
 
 
 def _cpu(checkouts: dict[str, Any]) -> Iterable[str]:
-    for title, cpu in (("whole path", checkouts["whole_cpu_ms"]), ("skeleton", checkouts["skeleton_cpu_ms"])):
-        yield f"CPU ms/checkout, {title:<11} " + "  ".join(f"{name} {used:g}" for name, used in cpu.items())
+    for title, row in ({"skeleton": checkouts["skeleton"]} | checkouts["by_gateway"]).items():
+        cpu = row["cpu_ms"]
+        yield f"CPU ms/checkout, {title:<9} " + "  ".join(f"{name} {used:g}" for name, used in cpu.items())
 
 
 def _memory(memory: dict[str, Any]) -> Iterable[str]:

@@ -14,7 +14,9 @@ from rich.text import Text
 from devstack import postgres
 from devstack.demo import report
 from devstack.demo.board import Board
-from devstack.demo.show import Result, perform
+from devstack.demo.judge import Result
+from devstack.demo.scenario import NAMES
+from devstack.demo.show import perform
 from devstack.errors import AlreadyRunningError, StackError
 from devstack.layout import ROOT, Layout
 from devstack.stack import running_stack
@@ -25,7 +27,9 @@ _PLAIN_WIDTH = 132
 SETTINGS: Mapping[str, str] = {
     "POLL_AFTER_SECONDS": "2",
     "POLL_AT_MOST_SECONDS": "4",
-    "STRIPE_TIMEOUT_SECONDS": "4",
+    "FAILOVER_AFTER_SECONDS": "6",
+    **{f"{name.upper()}_TIMEOUT_SECONDS": "4" for name in NAMES},
+    "ROUTES_FILE": str(ROOT / "devstack" / "demo" / "routes.toml"),
     # With a Temporal server that others use as well, their workers must not take the demo's work.
     "TASK_QUEUE": "paysaga-demo",
 }
@@ -80,13 +84,18 @@ async def _demo(console: Console, layout: Layout) -> int:
 
 def _tell(console: Console, result: Result, layout: Layout) -> None:
     console.print()
-    console.print(report.table_of(result.outcomes, console.width))
-    if (case := result.showcase) is not None:
+    at_one = [outcome for outcome in result.outcomes if not outcome[0].scenario.across]
+    console.print(report.table_of(at_one, console.width))
+    report.print_absent(console, at_one)
+    console.print()
+    console.print(report.table_across(outcome for outcome in result.outcomes if outcome[0].scenario.across))
+    for case in result.showcases:
         report.print_timeline(console, case.seen, case.told.scenario.title, case.rows)
         if case.url is not None:
             console.print(Text(f"  In the Temporal UI: {case.url}"), soft_wrap=True)
-            again = f'make up ARGS="--data {_short(layout.data)}"'
-            console.print(Text(f"  (the demo stops its system at the end; {again} starts it again on the same data)"))
+    if any(case.url for case in result.showcases):
+        again = f'make up ARGS="--data {_short(layout.data)}"'
+        console.print(Text(f"  (the demo stops its system at the end; {again} starts it again on the same data)"))
     report.print_agreement(console, result.agreement, result.verification)
 
 

@@ -1,7 +1,7 @@
-"""Whether the gateway, the books, the API and the workflows tell the same story of every checkout. Pure."""
+"""Whether the gateways, the books, the API and the workflows tell the same story of every checkout. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from devstack.demo.evidence import Evidence, Kind, Standing
@@ -18,6 +18,24 @@ class Disagreement:
 
 
 @dataclass(frozen=True)
+class Booked:
+    """One row of a gateway's books: for which checkout, None where it names none, and what it is, in words."""
+
+    checkout_id: str | None
+    what: str
+
+
+@dataclass(frozen=True)
+class Share:
+    """One gateway's part in it: the payments that ended there, movements of money and how often it took some."""
+
+    gateway: str
+    payments: int
+    rows: int
+    charges: int
+
+
+@dataclass(frozen=True)
 class Agreement:
     """What a comparison found. `rows`: movements of money that were laid side by side; `charges`: money takings."""
 
@@ -26,50 +44,107 @@ class Agreement:
     charges: int
     double_charges: int
     workflows: int
+    shares: tuple[Share, ...]
     disagreements: tuple[Disagreement, ...]
 
 
-def compare(evidence: Iterable[Evidence]) -> Agreement:
-    """Lay all the evidence side by side."""
-    all_of_it = tuple(evidence)
-    found = [Disagreement(one.checkout_id, what) for one in all_of_it for what in disagreements(one)]
+def compare(evidence: Iterable[Evidence], gateways: Sequence[str], booked: Iterable[Booked] = ()) -> Agreement:
+    """Lay all the evidence side by side; each of `gateways` gets its share told, also where it had none.
+
+    `booked` is all that moved at the gateways in the meantime: each of it must be some checkout's.
+    """
+    whole = tuple(evidence)
+    single = [part for one in whole for part in one.each()]
+    found = [Disagreement(part.checkout_id, what) for part in single for what in disagreements(part)]
+    found += _strays(booked, {part.checkout_id for part in single})
     return Agreement(
-        checkouts=len(all_of_it),
-        rows=sum(len(set(one.gateway) | set(one.ledger)) for one in all_of_it),
-        charges=sum(one.taken for one in all_of_it),
-        double_charges=sum(max(0, one.taken - 1) for one in all_of_it),
-        workflows=sum(len(one.workflows) for one in all_of_it),
+        checkouts=len(whole),
+        rows=sum(len(_movements(part)) for part in single),
+        charges=sum(one.taken for one in whole),
+        double_charges=sum(_double_charges(one) for one in whole),
+        workflows=sum(len(part.workflows) for part in single),
+        shares=tuple(_share(name, single) for name in gateways),
         disagreements=tuple(found),
     )
 
 
 def disagreements(evidence: Evidence) -> Iterator[str]:
-    """Everything that does not fit in one checkout, in sentences."""
+    """Everything that does not fit in one checkout (its legs are looked at one by one), in sentences."""
     yield from _row_by_row(evidence)
+    yield from _as_stated(evidence)
+    yield from _in_its_place(evidence)
     yield from _at_most_once(evidence)
     yield from _standings(evidence)
     yield from _workflows(evidence)
     yield from _state_fits_money(evidence)
 
 
+def _strays(booked: Iterable[Booked], known: Set[str]) -> Iterator[Disagreement]:
+    """Money that moved for nobody whom we asked about."""
+    for row in booked:
+        if row.checkout_id not in known:
+            yield Disagreement(row.checkout_id or "no checkout", f"{row.what}: of nobody's asking")
+
+
+def _movements(evidence: Evidence) -> set[object]:
+    return set(evidence.moved) | set(evidence.ledger)
+
+
+def _share(gateway: str, all_of_it: Sequence[Evidence]) -> Share:
+    here = [part for part in all_of_it if part.at == gateway]
+    rows = sum(m.gateway == gateway for part in all_of_it for m in {*part.moved, *part.ledger})
+    charges = sum(m.gateway == gateway and m.kind is Kind.TAKE for part in all_of_it for m in part.moved)
+    return Share(gateway, len(here), rows, charges)
+
+
+def _double_charges(evidence: Evidence) -> int:
+    """Takings beyond one for each tender, whichever gateways they were at; a split checkout itself may have none."""
+    own = sum(movement.kind is Kind.TAKE for movement in evidence.moved)
+    if not evidence.legs:
+        return max(0, own - 1)
+    return own + sum(_double_charges(leg) for leg in evidence.legs)
+
+
 def _row_by_row(evidence: Evidence) -> Iterator[str]:
-    """Each movement stands as often in the gateway's books as in ours."""
-    gateway, ledger = Counter(evidence.gateway), Counter(evidence.ledger)
-    for movement in dict.fromkeys((*evidence.gateway, *evidence.ledger)):
-        if gateway[movement] != ledger[movement]:
-            yield f"{movement}: {gateway[movement]} times at the gateway, {ledger[movement]} times in the ledger"
+    """Each movement stands as often in the gateways' books as in ours."""
+    moved, ledger = Counter(evidence.moved), Counter(evidence.ledger)
+    for movement in dict.fromkeys((*evidence.moved, *evidence.ledger)):
+        if moved[movement] != ledger[movement]:
+            yield f"{movement}: {moved[movement]} times at the gateway, {ledger[movement]} times in the ledger"
+
+
+def _as_stated(evidence: Evidence) -> Iterator[str]:
+    """A gateway's API says of the payment what its books say."""
+    for gateway, stated in evidence.stated.items():
+        booked = Counter(m for m in evidence.moved if m.gateway == gateway and m.kind is Kind.TAKE)
+        for movement in Counter(stated) - booked:
+            yield f"{movement}: the gateway's API states it, its books do not have it"
+        for movement in booked - Counter(stated):
+            yield f"{movement}: the gateway's API does not state it, its books have it"
+
+
+def _in_its_place(evidence: Evidence) -> Iterator[str]:
+    """Money moves where the payment is and nowhere else; a gateway that was left has nothing at all."""
+    for gateway in dict.fromkeys(movement.gateway for movement in evidence.moved):
+        if gateway != evidence.at:
+            yield f"money moved at {gateway}, its payment is at {evidence.at}"
+    for gateway in evidence.left:
+        if count := evidence.payments.get(gateway, 0):
+            yield f"{gateway} was left because nothing had happened there, and has {count} payments"
 
 
 def _at_most_once(evidence: Evidence) -> Iterator[str]:
-    if evidence.payments > 1:
-        yield f"the gateway has {evidence.payments} payments for one checkout"
-    if evidence.taken > 1:
-        yield f"charged {evidence.taken} times"
-    if any(amount != evidence.amount_minor for amount in evidence.at_gateway(Kind.TAKE)):
-        yield f"charged {evidence.at_gateway(Kind.TAKE)}, asked was {evidence.amount_minor}"
-    given_back = sum(evidence.at_gateway(Kind.REFUND)) - sum(evidence.at_gateway(Kind.REFUND_BACK))
-    if given_back > sum(evidence.at_gateway(Kind.TAKE)):
-        yield f"given back {given_back}, more than was taken"
+    takes = [movement.amount_minor for movement in evidence.moved if movement.kind is Kind.TAKE]
+    returned = (Kind.REFUND, Kind.REFUND_BACK)
+    given, back = (sum(m.amount_minor for m in evidence.moved if m.kind is kind) for kind in returned)
+    if (payments := sum(evidence.payments.values())) > 1:
+        yield f"the gateways have {payments} payments for one checkout"
+    if len(takes) > 1:
+        yield f"charged {len(takes)} times"
+    if any(amount != evidence.amount_minor for amount in takes):
+        yield f"charged {tuple(takes)}, asked was {evidence.amount_minor}"
+    if given - back > sum(takes):
+        yield f"given back {given - back}, more than was taken"
 
 
 def _standings(evidence: Evidence) -> Iterator[str]:
@@ -77,9 +152,12 @@ def _standings(evidence: Evidence) -> Iterator[str]:
     last = evidence.timeline[-1].state if evidence.timeline else "nothing"
     if last != evidence.api.state:
         yield f"the API says {evidence.api.state}, the timeline ends with {last}"
-    captured, refunded = evidence.on_books(Kind.TAKE), evidence.on_books(Kind.REFUND_FINAL)
+    captured = evidence.on_books(Kind.TAKE) - evidence.on_books(Kind.TAKE_BACK)
+    refunded = evidence.on_books(Kind.REFUND_FINAL)
     if (evidence.api.captured_minor, evidence.api.refunded_minor) != (captured, refunded):
         yield f"the API says {evidence.api}, the postings captured {captured}, refunded {refunded}"
+    if evidence.legs and sum(leg.amount_minor for leg in evidence.legs) != evidence.amount_minor:
+        yield f"its tenders are {[leg.amount_minor for leg in evidence.legs]}, asked was {evidence.amount_minor}"
 
 
 def _workflows(evidence: Evidence) -> Iterator[str]:
@@ -90,27 +168,32 @@ def _workflows(evidence: Evidence) -> Iterator[str]:
         if workflow.status != "COMPLETED":
             yield f"workflow {workflow.workflow_id} is {workflow.status}"
     last = evidence.workflows[-1]
-    if last.standing is not None and last.standing != evidence.api:
+    # The workflow of a split checkout moves no money: its word is the state alone, the sums are its tenders'.
+    wanted = Standing(evidence.api.state, 0, 0) if evidence.legs else evidence.api
+    if last.standing not in (None, wanted):
         yield f"workflow {last.workflow_id} ended with {last.standing}; the API says {evidence.api}"
 
 
 def _state_fits_money(evidence: Evidence) -> Iterator[str]:
-    """What the gateway kept and holds is what the state says; judged by the gateway's own books alone."""
-    taken, returned = sum(evidence.at_gateway(Kind.TAKE)), sum(evidence.at_gateway(Kind.REFUND_FINAL))
-    if (wanted := _wanted(evidence)) is None:
+    """What the gateways kept and hold is what the state says; judged by their own books alone."""
+    taken = sum(evidence.at_gateways(Kind.TAKE)) - sum(evidence.at_gateways(Kind.TAKE_BACK))
+    returned = sum(evidence.at_gateways(Kind.REFUND_FINAL))
+    if (wanted := _wanted(evidence, taken)) is None:
         yield f"it has not ended: {evidence.api}"
     elif (taken, returned) != (wanted.captured_minor, wanted.refunded_minor):
         yield f"it is {wanted.state}, but the gateway took {taken} and gave back {returned}"
-    held = sum(evidence.at_gateway(Kind.HOLD)) - sum(evidence.at_gateway(Kind.RELEASE))
+    held = sum(evidence.at_gateways(Kind.HOLD)) - sum(evidence.at_gateways(Kind.RELEASE))
     if held > taken:
         yield f"the gateway still holds {held - taken}"
 
 
-def _wanted(evidence: Evidence) -> Standing | None:
-    """What the gateway must show for the state that the API tells; None for a state that is no end."""
+def _wanted(evidence: Evidence, taken: int) -> Standing | None:
+    """What the gateways must show for the state that the API tells; None for a state that is no end."""
     state, amount = evidence.api.state, evidence.amount_minor
     if state == "completed":
         return Standing(state, amount, 0)
     if state == "refunded":
-        return Standing(state, amount, amount)
+        # Of a split checkout only those tenders are given back that had been taken.
+        back = taken if evidence.legs else amount
+        return Standing(state, back, back)
     return Standing(state, 0, 0) if state in _KEPT_NOTHING else None

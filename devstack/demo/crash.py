@@ -1,74 +1,63 @@
 """The worker is killed (SIGKILL) while checkouts are under way, and another one takes over."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
-from enum import StrEnum
 
+from devstack.demo.across import all_pay, open_in_two
+from devstack.demo.customers import Call
+from devstack.demo.meeting import Meeting
 from devstack.demo.people import Json, StoryError, accepted
-from devstack.demo.promise import CAPTURED, COMPLETED, REFUNDED
-from devstack.demo.scenarios import CONFIRM, HOLD
-from devstack.demo.stage import Scenario, Stage, eventually
+from devstack.demo.plays import CONFIRM, OUT_OF_STOCK, held
+from devstack.demo.promise import CAPTURED, COMPLETED, REFUNDED, Promise
+from devstack.demo.scenario import Scenario
+from devstack.demo.stage import Stage, eventually
 from devstack.stack import Stack
 
-_WORKING_SECONDS = 2
+_WORKING_SECONDS = 3
 """How long the gateway works on the call whose worker dies meanwhile."""
 _ANSWER_PENDING = "done at the gateway; Temporal gives the dead worker 30 s to say so"
 
-
-class Point(StrEnum):
-    """Where a scenario stands in the crash."""
-
-    PLACED = "placed"
-    EXPOSED = "exposed"
-    """Where the crash shall meet it: with a call at the gateway, or just waiting."""
-    DONE = "done"
-    """It has done what it does while no worker runs."""
+_BOTH = Promise("completed", legs=(CAPTURED, CAPTURED))
+_PLACED = "placed"
+_EXPOSED = "where the crash shall meet it: with a call at the gateway, or just waiting"
+_DONE = "through with what it does while no worker runs"
 
 
 class Crash:
     """The moment of the crash, awaited by all who take part."""
 
-    def __init__(self, parts: int) -> None:
-        self.parts = parts
+    def __init__(self) -> None:
+        self.meeting = Meeting()
         self._killed, self._back = asyncio.Event(), asyncio.Event()
-        self._reached: Counter[Point] = Counter()
-        self._moved = asyncio.Condition()
 
     async def direct(self, stack: Stack, say: Callable[[str], None]) -> None:
         """Kill the only worker when all are exposed, start another when all have used its absence."""
-        await self.all_at(Point.EXPOSED)
+        await self.meeting.all_at(_EXPOSED)
         name = stack.kill_worker()
-        say(f"{name} killed (SIGKILL) with {self.parts} checkouts under way; no worker runs now")
+        say(f"{name} killed (SIGKILL) with {self.meeting.parts} checkouts under way; no worker runs now")
         self._killed.set()
-        await self.all_at(Point.DONE)
+        await self.meeting.all_at(_DONE)
         await stack.start_worker()
         self._back.set()
 
-    async def reach(self, *points: Point, how_many: int = 1) -> None:
-        """Report to stand there."""
-        async with self._moved:
-            self._reached.update(dict.fromkeys(points, how_many))
-            self._moved.notify_all()
-
-    async def all_at(self, point: Point) -> None:
-        """Wait until all who take part have reached it."""
-        async with self._moved:
-            await self._moved.wait_for(lambda: self._reached[point] >= self.parts)
+    async def placed(self) -> None:
+        """Return when all who take part have come so far."""
+        await self.meeting.reach(_PLACED)
+        await self.meeting.all_at(_PLACED)
 
     async def happen(self) -> None:
         """Be met by the crash; return when there is no worker any more."""
-        await self.reach(Point.EXPOSED)
+        await self.meeting.reach(_EXPOSED)
         await self._killed.wait()
 
     async def over(self) -> None:
         """Report done, and wait for the new worker."""
-        await self.reach(Point.DONE)
+        await self.meeting.reach(_DONE)
         await self._back.wait()
 
     async def give_up(self) -> None:
         """A scenario failed: the others must not wait for it."""
-        await self.reach(*Point, how_many=self.parts)
+        await self.meeting.give_up(_PLACED, _EXPOSED, _DONE)
 
 
 def scenarios(crash: Crash) -> tuple[Scenario, ...]:
@@ -90,39 +79,34 @@ def scenarios(crash: Crash) -> tuple[Scenario, ...]:
         Scenario("paid while no worker ran", COMPLETED, taking_part(_paid_meanwhile)),
         Scenario("confirmed while no worker ran", COMPLETED, taking_part(_confirmed_meanwhile)),
         Scenario("opened while no worker ran", COMPLETED, taking_part(_opened_meanwhile)),
+        Scenario("split, paid while no worker ran", _BOTH, taking_part(_split_paid_meanwhile), across=True),
     )
 
 
-PARTS = 5
-
-
 async def _during_capture(stage: Stage, crash: Crash) -> None:
-    await stage.open(**HOLD)
-    await stage.pay()
-    await stage.until("authorized")
-    await _mid_call(stage, crash, "payment_intents.capture", "confirm", None)
+    await held(stage)
+    await _mid_call(stage, crash, Call.CAPTURE, "confirm", None)
 
 
 async def _during_refund(stage: Stage, crash: Crash) -> None:
     await stage.open(**CONFIRM)
     await stage.pay()
     await stage.until("paid")
-    await _mid_call(stage, crash, "refunds.create", "reject", {"reason": "out of stock"})
+    await _mid_call(stage, crash, Call.REFUND, "reject", OUT_OF_STOCK)
 
 
-async def _mid_call(stage: Stage, crash: Crash, operation: str, command: str, body: Json | None) -> None:
+async def _mid_call(stage: Stage, crash: Crash, call: Call, command: str, body: Json | None) -> None:
     """The worker dies while the gateway works on its call, which the gateway then carries out for nobody."""
 
     async def movements() -> int:
-        return len(await stage.gateway.rows("/books", checkout_id=stage.checkout_id))
+        return len(await stage.side.rows("/books", checkout_id=stage.checkout_id))
 
     before = await movements()
-    fault = await stage.fault(operation, "slow", seconds=_WORKING_SECONDS)
-    await crash.reach(Point.PLACED)
-    await crash.all_at(Point.PLACED)
+    fault = await stage.fault(call, "slow", seconds=_WORKING_SECONDS)
+    await crash.placed()
     async with asyncio.TaskGroup() as group:
         group.create_task(stage.tell(command, body))
-        await eventually(lambda: stage.gateway.fired(fault), bool, "the gateway to work on the call")
+        await stage.fired(fault)
         await crash.happen()
         if await movements() > before:
             raise StoryError("the gateway was done before the worker died")
@@ -135,6 +119,13 @@ async def _paid_meanwhile(stage: Stage, crash: Crash) -> None:
     await stage.open()
     await _wait_for_it(crash)
     await stage.pay()
+    await crash.over()
+
+
+async def _split_paid_meanwhile(stage: Stage, crash: Crash) -> None:
+    await open_in_two(stage)
+    await _wait_for_it(crash)
+    await all_pay(stage)
     await crash.over()
 
 
@@ -163,5 +154,5 @@ async def _opened_meanwhile(stage: Stage, crash: Crash) -> None:
 
 async def _wait_for_it(crash: Crash) -> None:
     """Be there, with nothing under way."""
-    await crash.reach(Point.PLACED)
+    await crash.placed()
     await crash.happen()

@@ -1,15 +1,18 @@
 """What each party says of one checkout, in one vocabulary, so that their words can be laid side by side. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """A movement of money, as both the gateway's books and ours can tell it."""
+    """A movement of money, as both a gateway's books and ours can tell it."""
 
     HOLD = "hold"
     RELEASE = "release"
     TAKE = "take"
+    TAKE_BACK = "take came back"
+    """What looked captured was not. Our books know no such movement, so it never agrees."""
     REFUND = "refund"
     """The gateway accepted to give money back."""
     REFUND_FINAL = "refund final"
@@ -22,12 +25,13 @@ class Movement:
     """One movement; `reference` is the gateway's id of the payment or the refund, amounts are in our minor units."""
 
     kind: Kind
+    gateway: str
     reference: str
     amount_minor: int
     currency: str
 
     def __str__(self) -> str:
-        return f"{self.kind} of {self.amount_minor} {self.currency} ({self.reference})"
+        return f"{self.kind} of {self.amount_minor} {self.currency} at {self.gateway} ({self.reference})"
 
 
 @dataclass(frozen=True)
@@ -64,35 +68,47 @@ class Learnt:
 class Evidence:
     """Everything about one checkout, each part from the party itself.
 
-    `payments`: how many payments the gateway has for it; `attempts`: how often a card was charged there, refusals
-    included. `gateway` and `ledger` are in the order of the books. `workflows` begins with the checkout's own; where
-    there is another, it took over after the end.
+    `at`: the gateway that the API names for it; `left`: those that its timeline says it left before. `payments`: how
+    many payments each gateway has for it; `attempts`: how often the customer's means were charged there, refusals
+    included, None where the gateway does not tell. `stated`: by gateway, the takings that its own API lists, where it
+    lists them. `moved` (all the gateways' books) and `ledger` are in the order of the books. `workflows` begins with
+    the checkout's own; where there is another, it took over after the end. `legs`: the tenders of a split checkout,
+    which moves no money itself. `route`: why the rules chose its gateway, None where the shop did.
     """
 
     checkout_id: str
     order_id: str
     amount_minor: int
     currency: str
-    payments: int
-    attempts: int
-    gateway: tuple[Movement, ...]
+    at: str
+    payments: Mapping[str, int]
+    attempts: int | None
+    moved: tuple[Movement, ...]
     ledger: tuple[Movement, ...]
     api: Standing
     timeline: tuple[Learnt, ...]
     workflows: tuple[WorkflowEnd, ...]
+    stated: Mapping[str, tuple[Movement, ...]] = field(default_factory=dict)
+    left: tuple[str, ...] = ()
+    legs: tuple["Evidence", ...] = ()
+    route: str | None = None
 
-    def at_gateway(self, kind: Kind) -> tuple[int, ...]:
-        """The amounts of the gateway's movements of that kind."""
-        return tuple(movement.amount_minor for movement in self.gateway if movement.kind is kind)
+    def each(self) -> tuple["Evidence", ...]:
+        """Itself and its legs."""
+        return (self, *self.legs)
+
+    def at_gateways(self, kind: Kind) -> tuple[int, ...]:
+        """The amounts of the movements of that kind at all gateways together, those of its legs included."""
+        return tuple(m.amount_minor for one in self.each() for m in one.moved if m.kind is kind)
 
     def on_books(self, kind: Kind) -> int:
-        """The sum of our movements of that kind."""
-        return sum(movement.amount_minor for movement in self.ledger if movement.kind is kind)
+        """The sum of our movements of that kind, those of its legs included."""
+        return sum(m.amount_minor for one in self.each() for m in one.ledger if m.kind is kind)
 
     @property
     def taken(self) -> int:
-        """How often the gateway took money."""
-        return len(self.at_gateway(Kind.TAKE))
+        """How often money was taken, at whichever gateway."""
+        return len(self.at_gateways(Kind.TAKE))
 
     @property
     def learnt_by(self) -> str:

@@ -1,10 +1,9 @@
-"""The shop, which calls our API, and the gateway's side: customers at its pages, and a hand that makes it stumble."""
+"""The shop, which calls our API, and the gateways' side: customers at pages, and a hand that makes gateways stumble."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
-
-from devstack.settings import SANDBOX_KEY
 
 Json = dict[str, Any]
 
@@ -40,25 +39,28 @@ class Shop:
         """The money that moved, in double entry."""
         return list((await self._get(f"/checkouts/{checkout_id}/postings"))["data"])
 
+    async def gateways(self) -> list[Json]:
+        """What gateways there are, and how their breakers stand."""
+        return list((await self._get("/gateways"))["data"])
+
     async def _get(self, path: str) -> Json:
         answer = await self._client.get(f"/v1{path}")
         return accepted(answer, 200)
 
 
 class GatewaySide:
-    """The sandbox as customers, its operators and its own API see it."""
+    """The sandbox as customers and its operators see it."""
 
     def __init__(self, url: str) -> None:
         self._client = httpx.AsyncClient(base_url=url, trust_env=False, timeout=15)
-        self._key = {"Authorization": f"Bearer {SANDBOX_KEY}"}
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
     async def visit(self, page: str, form: dict[str, str]) -> httpx.Response:
-        """Send a page's form, as a browser does."""
-        return await self._client.post(page, data=form)
+        """Send a page's form, as a browser does; `page` is the whole address or its path."""
+        return await self._client.post(urlsplit(page).path, data=form)
 
     async def control(self, path: str, body: Json | None = None) -> Json:
         """What only an operator of the sandbox can do."""
@@ -69,14 +71,13 @@ class GatewaySide:
         faults = accepted(await self._client.get("/sandbox/faults"), 200)["data"]
         return next(int(fault["fired"]) for fault in faults if fault["id"] == fault_id)
 
+    async def mend(self, fault_id: str) -> None:
+        """Take a fault back."""
+        await self._client.delete(f"/sandbox/faults/{fault_id}")
+
     async def rows(self, path: str, **query: str) -> list[Json]:
         """A list of the sandbox: its books or its deliveries."""
         return list(accepted(await self._client.get(f"/sandbox{path}", params=query), 200)["data"])
-
-    async def objects(self, path: str, **query: str) -> list[Json]:
-        """A list of the gateway's own API, the first hundred of it."""
-        answer = await self._client.get(f"/v1{path}", params={**query, "limit": "100"}, headers=self._key)
-        return list(accepted(answer, 200)["data"])
 
 
 def accepted(answer: httpx.Response, *statuses: int) -> Json:

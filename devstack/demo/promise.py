@@ -8,10 +8,12 @@ from devstack.demo.evidence import Evidence, Kind
 
 @dataclass(frozen=True)
 class Promise:
-    """How a checkout must end: its state, and what the gateway's own books must show of the whole amount.
+    """How a checkout must end: its state, and what the gateways' own books must show of the whole amount.
 
     `held`: authorized first. `cause`: what we must have learnt it by, where only one way is possible. `attempts`: how
-    often a card is charged at the gateway, refusals included.
+    often the customer's means are charged, refusals included, where the gateway tells. `at`: the gateway that must
+    have the payment, where it matters; `left`: those that the payment must have left. `legs`: what each tender of a
+    split checkout must come to; the checkout itself then promises its state alone.
     """
 
     state: str
@@ -20,6 +22,9 @@ class Promise:
     returned: bool = False
     attempts: int = 1
     cause: str | None = None
+    at: str | None = None
+    left: tuple[str, ...] = ()
+    legs: tuple["Promise", ...] = ()
 
 
 COMPLETED = Promise("completed", taken=True)
@@ -32,6 +37,9 @@ def broken(promise: Promise, seen: Evidence) -> Iterator[str]:
     """Each way in which the promise was not kept, in a sentence."""
     if seen.api.state != promise.state:
         yield f"ended {seen.api.state}, promised {promise.state}"
+    if promise.legs or seen.legs:
+        yield from _broken_legs(promise, seen)
+        return
     whole = (seen.amount_minor,)
     for kind, promised in (
         (Kind.HOLD, promise.held),
@@ -39,10 +47,26 @@ def broken(promise: Promise, seen: Evidence) -> Iterator[str]:
         (Kind.REFUND_FINAL, promise.returned),
         (Kind.RELEASE, promise.held and not promise.taken),
     ):
-        if seen.at_gateway(kind) != (whole if promised else ()):
-            amounts = " and ".join(map(str, seen.at_gateway(kind))) or "nothing"
+        if seen.at_gateways(kind) != (whole if promised else ()):
+            amounts = " and ".join(map(str, seen.at_gateways(kind))) or "nothing"
             yield f"{kind} at the gateway: {amounts}, promised {seen.amount_minor if promised else 'nothing'}"
-    if seen.attempts != promise.attempts:
-        yield f"the card was charged {seen.attempts} times, promised {promise.attempts}"
+    if seen.attempts not in (None, promise.attempts):
+        yield f"the customer was charged {seen.attempts} times, promised {promise.attempts}"
+    yield from _broken_way(promise, seen)
+
+
+def _broken_way(promise: Promise, seen: Evidence) -> Iterator[str]:
     if promise.cause is not None and seen.learnt_by != promise.cause:
         yield f"learnt by {seen.learnt_by}, promised {promise.cause}"
+    if promise.at is not None and seen.at != promise.at:
+        yield f"its payment is at {seen.at}, promised {promise.at}"
+    if seen.left != promise.left:
+        yield f"left {' and '.join(seen.left) or 'no gateway'}, promised {' and '.join(promise.left) or 'none'}"
+
+
+def _broken_legs(promise: Promise, seen: Evidence) -> Iterator[str]:
+    if len(promise.legs) != len(seen.legs):
+        yield f"it has {len(seen.legs)} tenders, promised {len(promise.legs)}"
+        return
+    for number, (wanted, leg) in enumerate(zip(promise.legs, seen.legs, strict=True), start=1):
+        yield from (f"tender {number} ({leg.at}): {what}" for what in broken(wanted, leg))

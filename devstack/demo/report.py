@@ -1,4 +1,4 @@
-"""What is printed at the end: the table, the agreement, one checkout's timeline."""
+"""What is printed at the end: the tables, the agreement, single checkouts' timelines."""
 
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
@@ -9,7 +9,7 @@ from rich.text import Text
 
 from devstack.demo.agreement import Agreement
 from devstack.demo.evidence import Evidence, Kind
-from devstack.demo.stage import Told
+from devstack.demo.scenario import NAMES, Told
 from domain.money import Money
 from domain.timeline import TimelineRow
 from ledger.contract import Verification
@@ -17,58 +17,100 @@ from ledger.contract import Verification
 Outcome = tuple[Told, Evidence | None]
 """A scenario as it was told, and the evidence; None where no checkout came into being."""
 
-
-_WIDE = 110
+_FATES = {Kind.TAKE: "", Kind.RELEASE: " released", Kind.REFUND_FINAL: " given back"}
+_WIDE = 132
 """Columns of a terminal from which on everything fits."""
-_COLUMNS = ("order", "amount", "state", "charged", "returned", "learnt by", "promise")
-_NARROW = frozenset({"amount", "state", "charged", "returned", "promise"})
 
 
 def table_of(outcomes: Iterable[Outcome], width: int) -> Table:
-    """One line for each scenario; a terminal of few columns (`width`) gets the most important ones."""
-    names = [name for name in _COLUMNS if width >= _WIDE or name in _NARROW]
-    table = Table(title="Every checkout, with what the gateway's own books say of it", title_justify="left")
-    table.caption = "charged: how often money was taken, of how many attempts on a card; learnt by: what told us first"
+    """One line for each scenario, one column for each gateway; few columns (`width`) leave room for verdicts alone."""
+    wide = width >= _WIDE
+    table = Table(title="Every checkout, with what the gateways' own books say of it", title_justify="left")
+    table.caption = "how it ended; how often money was taken / charges the gateway tells of; what told us first"
     table.caption_justify = "left"
     table.add_column("scenario", overflow="fold")
-    for name in names:
-        numeric = name in ("amount", "charged", "returned")
-        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
+    if wide:
+        table.add_column("amount", justify="right", no_wrap=True)
+    for name in NAMES:
+        table.add_column(name, no_wrap=True)
+    rows: dict[str, dict[str | None, Outcome]] = {}
     for told, seen in outcomes:
-        cells = _cells(told, seen)
-        table.add_row(Text(told.scenario.title), *(cells[name] for name in names))
+        rows.setdefault(told.scenario.title, {})[told.stage.gateway] = told, seen
+    for title, cells in rows.items():
+        told, _ = next(iter(cells.values()))
+        amount = [Text(str(Money(told.scenario.amount_minor, told.scenario.currency)))] if wide else []
+        here = [_cell(*cells[name], wide) if name in cells else Text("-", "dim") for name in NAMES]
+        table.add_row(Text(title), *amount, *here)
     return table
 
 
-def _cells(told: Told, seen: Evidence | None) -> dict[str, Text]:
-    kept = Text("BROKEN", "bold red") if told.trouble else Text("kept", "green")
-    amount = Money(told.scenario.amount_minor, told.scenario.currency)
-    cells = {name: Text("-") for name in _COLUMNS}
-    cells |= {"order": Text(told.stage.order_id), "amount": Text(str(amount)), "promise": kept}
-    if seen is None:
-        return cells
-    cells |= {"state": Text(seen.api.state), "learnt by": Text(seen.learnt_by)}
-    if seen.attempts:
-        cells["charged"] = Text(f"{seen.taken} of {seen.attempts}")
-    if returned := sum(seen.at_gateway(Kind.REFUND_FINAL)):
-        cells["returned"] = Text(str(Money(returned, seen.currency)))
-    elif seen.at_gateway(Kind.RELEASE):
-        cells["returned"] = Text("released")
-    return cells
+def _cell(told: Told, seen: Evidence | None, wide: bool) -> Text:
+    if told.trouble:
+        return Text("BROKEN", "bold red")
+    if seen is None or not wide:
+        return Text("kept", "green")
+    charges = f" {seen.taken}/{'?' if seen.attempts is None else seen.attempts}" if seen.taken or seen.attempts else ""
+    return Text(f"{seen.api.state}{charges} {seen.learnt_by}", "green")
+
+
+def print_absent(console: Console, outcomes: Iterable[Outcome]) -> None:
+    """Why scenarios have no meaning at some gateways."""
+    reasons: dict[str, list[str]] = {}
+    for told, _ in outcomes:
+        for gateway, reason in told.scenario.absent.items():
+            reasons.setdefault(reason, []).append(gateway)
+    for reason, gateways in reasons.items():
+        console.print(Text(f"  - at {' and '.join(dict.fromkeys(gateways))}: {reason}", "dim"), soft_wrap=True)
+
+
+def table_across(outcomes: Iterable[Outcome]) -> Table:
+    """One line for each scenario that is no single gateway's: where money was taken in the end, and why there."""
+    table = Table(title="Checkouts across gateways", title_justify="left")
+    table.add_column("scenario", overflow="fold")
+    for name in ("amount", "state"):
+        table.add_column(name, no_wrap=True)
+    for name in ("money", "why"):
+        table.add_column(name, overflow="fold")
+    table.add_column("promise", no_wrap=True)
+    for told, seen in outcomes:
+        kept = Text("BROKEN", "bold red") if told.trouble else Text("kept", "green")
+        amount = str(Money(told.scenario.amount_minor, told.scenario.currency))
+        shown = (seen.api.state, _places(seen), _why(seen)) if seen else ("-", "-", "-")
+        table.add_row(Text(told.scenario.title), Text(amount), *map(Text, shown), kept)
+    return table
+
+
+def _places(seen: Evidence) -> str:
+    moved = [movement for one in seen.each() for movement in one.moved]
+    told = (f"{m.gateway} {Money(m.amount_minor, m.currency)}{_FATES[m.kind]}" for m in moved if m.kind in _FATES)
+    return "\n".join(told) or "-"
+
+
+def _why(seen: Evidence) -> str:
+    left = f"\nleft {' and '.join(seen.left)}, where nothing had happened" if seen.left else ""
+    tenders = f"{len(seen.legs)} tenders" if seen.legs else "-"
+    return f"{seen.route or tenders}{left}"
 
 
 def print_agreement(console: Console, found: Agreement, verified: Verification) -> None:
     """Whether all parties tell the same story."""
-    console.print(Text("\nDo the gateway's books, the ledger and the workflows agree?", "bold"))
+    console.print(Text("\nDo the gateways' books, the ledger and the workflows agree?", "bold"))
     _line(
         console,
         not found.disagreements,
-        f"{found.checkouts} checkouts, {found.workflows} workflows, {found.rows} movements of money laid side by side:"
-        f" {len(found.disagreements)} disagreements",
+        f"checked {found.checkouts} checkouts on {len(found.shares)} gateways, {found.workflows} workflows,"
+        f" {found.rows} movements of money laid side by side: {len(found.disagreements)} disagreements",
     )
+    for share in found.shares:
+        counted = f"{share.payments:>4} payments, {share.rows:>4} movements, {share.charges:>4} charges"
+        console.print(Text(f"           {share.gateway:<8}{counted}"))
     for each in found.disagreements:
         console.print(Text(f"         {each.checkout_id}: {each.what}", "red"))
-    _line(console, not found.double_charges, f"{found.charges} charges, {found.double_charges} double charges")
+    _line(
+        console,
+        not found.double_charges,
+        f"{found.charges} charges, {found.double_charges or 'zero'} double charges, all gateways together",
+    )
     breach = verified.breach
     _line(
         console,
@@ -109,6 +151,7 @@ def print_broken(console: Console, outcomes: Iterable[Outcome]) -> None:
     """Every promise that was not kept, and how."""
     for told, _ in outcomes:
         if told.trouble:
-            console.print(Text(f"  BROKEN  {told.scenario.title} ({told.stage.order_id})", "bold red"))
+            where = f" at {told.stage.gateway}" if told.stage.gateway else ""
+            console.print(Text(f"  BROKEN  {told.scenario.title}{where} ({told.stage.order_id})", "bold red"))
             for trouble in told.trouble:
                 console.print(Text(f"          {trouble}", "red"), soft_wrap=True)

@@ -2,68 +2,89 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import httpx
 
+from devstack.demo.customers import MANNERS, Call, Manners, Means
 from devstack.demo.people import GatewaySide, Json, Shop, StoryError, accepted
-from devstack.demo.promise import Promise
 
-_LOOK_SECONDS = 0.2
+_LOOK_SECONDS = 0.4
 PATIENCE_SECONDS = 30.0
+MANY = 50
+"""More webhooks than one payment ever causes, and more calls than one operation is tried."""
+_PAGES_ANSWER = (httpx.codes.OK, httpx.codes.SEE_OTHER)
 T = TypeVar("T")
 
 
 @dataclass
 class Stage:
-    """One order on its way. `checkout_id` and `client_secret` are known once it is opened."""
+    """One order on its way. `gateway` is None until the rules have chosen one, where the shop leaves it to them.
+
+    What follows after `say` is known once the checkout is opened: `page` is where the customer pays, `bank_page` where
+    that leads. `legs` are the stages of its tenders, where it is split.
+    """
 
     shop: Shop
-    gateway: GatewaySide
+    side: GatewaySide
+    gateway: str | None
     order_id: str
     amount_minor: int
     currency: str
     say: Callable[[str], None]
     checkout_id: str = ""
-    client_secret: str = ""
+    payment_id: str = ""
+    page: str = ""
+    bank_page: str = ""
+    legs: list["Stage"] = field(default_factory=list)
 
     @property
-    def payment_id(self) -> str:
-        """The gateway's id of the payment: the client secret begins with it."""
-        return self.client_secret.partition("_secret_")[0]
+    def manners(self) -> Manners:
+        """What is its gateway's own way."""
+        assert self.gateway is not None, "the rules have chosen by the time that a customer pays"
+        return MANNERS[self.gateway]
 
     def order(self, **terms: object) -> Json:
         """The body that opens a checkout."""
-        return {"order_id": self.order_id, "amount": self.amount_minor, "currency": self.currency} | terms
+        asked = {"order_id": self.order_id, "amount": self.amount_minor, "currency": self.currency}
+        return asked | {"gateway": self.gateway} | terms
 
-    async def open(self, **terms: object) -> None:
-        """The shop opens the checkout; return when the customer can pay."""
+    async def open(self, **terms: object) -> Json:
+        """The shop opens the checkout; answer it when the customer can pay."""
         self.say("the shop opens a checkout")
-        await self.opened(accepted(await self.shop.post("/checkouts", self.order(**terms)), 201, 202))
+        return await self.opened(accepted(await self.shop.post("/checkouts", self.order(**terms)), 201, 202))
 
-    async def opened(self, checkout: Json) -> None:
+    async def opened(self, checkout: Json) -> Json:
         """Remember which checkout it is, and wait until the customer has a next step unless that is known already."""
         self.checkout_id = str(checkout["id"])
         if checkout["state"] == "processing":
             checkout = await self.until("awaiting_payment")
-        if checkout["next_action"] is None:
+        if (action := checkout["next_action"]) is None:
             raise StoryError(f"opened as {checkout['state']}, with nothing for the customer to do")
-        self.client_secret = str(checkout["next_action"]["client_secret"])
+        if checkout.get("tenders") is None:
+            self.gateway = str(checkout["gateway"])
+            try:
+                self.payment_id, self.page = self.manners.payment_id(action), str(action["url"])
+            except KeyError:
+                raise StoryError(f"the next step is none of {self.gateway}, where the payment is said to be") from None
+        return checkout
 
-    async def pay(self, outcome: str = "approve", card: str = "pm_card_visa") -> None:
-        """The customer sends the gateway's pay page."""
-        self.say(f"the customer pays ({outcome}, {card})")
-        answer = await self.gateway.visit(f"/pay/{self.client_secret}", {"outcome": outcome, "payment_method": card})
-        if answer.status_code not in (200, 303):
-            raise StoryError(f"the pay page answered {answer.status_code}")
+    async def pay(self, means: Means = Means.GOOD) -> None:
+        """The customer sends the gateway's page."""
+        self.say(f"the customer pays with {means}")
+        answer = await self.side.visit(self.page, {"outcome": "approve", self.manners.field: self.manners.means[means]})
+        if answer.status_code not in _PAGES_ANSWER:
+            raise StoryError(f"the gateway's page answered {answer.status_code}")
+        self.bank_page = answer.headers.get("location", "")
 
     async def authenticate(self, outcome: str) -> None:
-        """The customer goes where the checkout leads, to the bank's 3-D Secure page."""
-        redirect = await self.until("awaiting_payment", when=lambda c: c["next_action"]["type"] == "redirect")
+        """The customer goes to the bank, where the checkout now leads, or where the gateway's own page does."""
+        checkout = await self.until("awaiting_payment", when=lambda c: c["next_action"]["type"] == "redirect")
+        url = str(checkout["next_action"]["url"])
         self.say(f"the customer answers the bank ({outcome})")
-        answer = await self.gateway.visit(redirect["next_action"]["url"], {"outcome": outcome})
-        if answer.status_code != httpx.codes.OK:
+        answer = await self.side.visit(self.bank_page if url == self.page else url, {"outcome": outcome})
+        if answer.status_code not in _PAGES_ANSWER:
             raise StoryError(f"the 3-D Secure page answered {answer.status_code}")
 
     async def tell(self, command: str, body: Json | None = None) -> None:
@@ -85,10 +106,43 @@ class Stage:
         if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
             raise StoryError(f"{command} was answered {answer.status_code} while no worker ran")
 
-    async def fault(self, operation: str, kind: str, **more: object) -> str:
-        """Make the gateway stumble, for this order alone; the fault's id."""
-        body = {"operation": operation, "kind": kind, "count": 1, "match": {"order_id": self.order_id}} | more
-        return str((await self.gateway.control("/faults", body))["id"])
+    async def fault(self, call: Call, kind: str, at: str | None = None, **more: object) -> str:
+        """Make a call at its gateway (or `at` another) stumble, for this order alone where that can be told.
+
+        Answers the fault's id.
+        """
+        manners = MANNERS[at] if at is not None else self.manners
+        match: Json = {"checkout_id": self.checkout_id}
+        if not self.checkout_id:
+            match = {"order_id": self.order_id} if manners.order_known else {}
+        return await self._fault({"operation": manners.calls[call], "kind": kind, "match": match} | more)
+
+    async def webhooks(self, kind: str, **more: object) -> None:
+        """Let something happen to every webhook about this checkout, which is open."""
+        fault = {"operation": "webhook", "kind": kind, "count": MANY, "match": {"checkout_id": self.checkout_id}}
+        await self._fault(fault | {"gateway": self.gateway} | more)
+
+    async def _fault(self, fault: Json) -> str:
+        return str((await self.side.control("/faults", fault))["id"])
+
+    async def fired(self, fault: str, times: int = 1) -> None:
+        """Wait until a fault has struck so often."""
+        await eventually(lambda: self.side.fired(fault), lambda count: count >= times, "the fault to strike")
+
+    async def delivered(
+        self, variant: str = "normal", state: str = "delivered", event_type: str | None = None
+    ) -> list[Json]:
+        """Every webhook of that kind about the payment, and there must be some, once all are where they should be."""
+
+        async def rows() -> list[Json]:
+            found = await self.side.rows("/deliveries", payment=self.payment_id, gateway=str(self.gateway))
+            wanted = [row for row in found if row["variant"] == variant]
+            return [row for row in wanted if event_type in (None, row["event_type"])]
+
+        def there(found: list[Json]) -> bool:
+            return {row["state"] for row in found} == {state}
+
+        return await eventually(rows, there, f"the {variant} webhooks to be {state}")
 
     async def until(
         self, *states: str, when: Callable[[Json], bool] = lambda _: True, seconds: float = PATIENCE_SECONDS
@@ -104,6 +158,23 @@ class Stage:
         what = f"{' or '.join(states)}"
         return await eventually(look, lambda c: c["state"] in states and when(c), what, seconds)
 
+    async def until_declined(self) -> None:
+        """Wait until the checkout shows that the customer's means were refused."""
+        await self.until("awaiting_payment", when=lambda checkout: checkout["failure"] is not None)
+
+    async def leg(self, tender: Json) -> "Stage":
+        """The stage of one tender of this split checkout, once its own customer can pay."""
+        leg = replace(
+            self,
+            gateway=str(tender["gateway"]),
+            amount_minor=int(tender["amount"]),
+            checkout_id=str(tender["id"]),
+            legs=[],
+        )
+        await leg.opened(await self.shop.checkout(leg.checkout_id))
+        self.legs.append(leg)
+        return leg
+
 
 async def eventually(
     look: Callable[[], Awaitable[T]], wanted: Callable[[T], bool], what: str, seconds: float = PATIENCE_SECONDS
@@ -116,26 +187,3 @@ async def eventually(
             raise StoryError(f"waited {seconds:.0f} s for: {what}{state}")
         await asyncio.sleep(_LOOK_SECONDS)
     return seen
-
-
-Play = Callable[[Stage], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """One checkout's story: what is done to it, and how it must end all the same."""
-
-    title: str
-    promise: Promise
-    play: Play
-    amount_minor: int = 4200
-    currency: str = "USD"
-
-
-@dataclass
-class Told:
-    """How the telling of a scenario went; `trouble` names what did not go as promised on the way."""
-
-    scenario: Scenario
-    stage: Stage
-    trouble: list[str] = field(default_factory=list)

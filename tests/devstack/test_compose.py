@@ -10,16 +10,18 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from config.settings import DatabaseSettings, PolicySettings, StripeSettings, TemporalSettings
-from devstack import launch, temporal
+from devstack import gateways, launch, temporal
 from devstack.layout import ROOT, Layout
 from devstack.settings import Addresses, sandbox_environment
+from gateways.registry import REGISTRY
+from gateways.settings import GatewaySettings
+from tests.config.variables import gateway_secrets, variables
 
 COMPOSE: dict[str, Any] = YAML(typ="safe").load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 PRODUCT = ("migrate", "api", "worker")
-SECRETS = ("POSTGRES_PASSWORD", "TEMPORAL_DB_PASSWORD", "STRIPE_API_KEY", "STRIPE_WEBHOOK_SECRET")
+SECRETS = ("POSTGRES_PASSWORD", "TEMPORAL_DB_PASSWORD")
 ADDRESSES = Addresses("http://127.0.0.1:8080", "127.0.0.1:7233", None, "http://127.0.0.1:8090", "postgresql://h/d")
 
 
@@ -35,7 +37,7 @@ def _devstack_commands() -> dict[str, tuple[str, ...]]:
         "migrate": launch.migration(layout, {}).command,
         "worker": launch.worker("worker-1", layout, {}).command,
         "api": launch.api(layout, ADDRESSES.api, {}).command,
-        "sandbox": launch.sandbox(layout, ADDRESSES, "whsec_1").command,
+        "sandbox": launch.sandbox(layout, ADDRESSES, gateways.new_secrets()).command,
     }
 
 
@@ -63,16 +65,25 @@ def test_commands_are_those_of_devstack(service: str) -> None:
 @pytest.mark.parametrize("service", PRODUCT)
 def test_environment_is_one_the_product_reads(service: str) -> None:
     """Every variable is a setting of the product: a misspelt one would be ignored in silence."""
-    known = set()
-    for settings in (DatabaseSettings, TemporalSettings, StripeSettings, PolicySettings):
-        for name, info in settings.model_fields.items():
-            known.add(str(info.validation_alias or name).upper())
-    assert set(SERVICES[service]["environment"]) <= known
+    assert set(SERVICES[service]["environment"]) <= set(variables())
+
+
+@pytest.mark.parametrize("service", ["api", "worker"])
+def test_every_gateway_can_be_configured(service: str) -> None:
+    """What a gateway cannot do without can be given to API and worker, and counts as not set where it is not given."""
+    environment = SERVICES[service]["environment"]
+    needed = {name for entry in REGISTRY.values() for name in _needed(entry.settings)}
+    assert needed
+    assert {name: environment.get(name) for name in needed} == {name: f"${{{name}:-}}" for name in needed}
+
+
+def _needed(settings: type[GatewaySettings]) -> set[str]:
+    return {name.upper() for name, field in settings.model_fields.items() if field.is_required()}
 
 
 def test_sandbox_environment_is_that_of_devstack() -> None:
     """The sandbox is told the same things as on a development machine."""
-    told = {name for name in sandbox_environment(ADDRESSES, "whsec_1") if name.startswith("SANDBOX_")}
+    told = {name for name in sandbox_environment(ADDRESSES, gateways.new_secrets()) if name.startswith("SANDBOX_")}
     assert set(SERVICES["sandbox"]["environment"]) == told
 
 
@@ -100,11 +111,15 @@ def test_dynamic_config_is_the_tuning_of_devstack() -> None:
 
 
 def test_secrets_come_from_outside() -> None:
-    """No secret stands in the file, and a missing one is refused with a word on what is missing."""
+    """No secret stands in the file: the databases' are refused when missing, a gateway's that is missing is empty."""
     text = (ROOT / "docker-compose.yml").read_text()
     for name in SECRETS:
         assert re.search(rf"\$\{{{name}:\?[^}}]+\}}", text)
         assert not re.search(rf"\$\{{{name}(:-[^}}]*)?\}}", text)
+    told = {name: value for service in PRODUCT for name, value in SERVICES[service]["environment"].items()}
+    asked = gateway_secrets() & set(told)
+    assert len(asked) >= len(REGISTRY)
+    assert {told[name] for name in asked} == {f"${{{name}:-}}" for name in asked}
 
 
 def test_ports_are_on_loopback_alone() -> None:
@@ -143,7 +158,7 @@ def test_mounted_files_exist() -> None:
     for service in SERVICES.values():
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
-            assert source in COMPOSE["volumes"] or (ROOT / source).is_file(), source
+            assert source in COMPOSE["volumes"] or (ROOT / source).exists(), source
 
 
 def test_image_runs_as_nobody_special() -> None:

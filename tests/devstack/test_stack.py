@@ -61,7 +61,7 @@ async def test_stack_file_tells_where_everything_is(stack: Stack) -> None:
     }  # fmt: skip
     assert stack.options.layout.stack.stat().st_mode & 0o777 == 0o600
     assert stored["docs"] == f"{stored['api']}/docs"
-    assert stored["sandbox"] == {"stripe": stack.addresses.sandbox}
+    assert stored["sandbox"] == stack.addresses.sandbox
     assert stored["webhook_secrets"] == stack.webhook_secrets
     pids = stored["pids"]
     assert isinstance(pids, dict)
