@@ -68,4 +68,5 @@ class PolicySettings(FromEnvironment):
     poll_after_seconds: float = Field(default=60, ge=0.1, le=3600)
     poll_at_most_seconds: float = Field(default=900, ge=0.1, le=86400)
     stuck_after_seconds: float = Field(default=120, ge=1, le=86400)
-    failover_after_seconds: float = Field(default=15, ge=1, le=3600)
+    # Above the gateways' longest HTTP time-out: none is left while a call to it is under way.
+    failover_after_seconds: float = Field(default=25, ge=1, le=3600)

@@ -62,7 +62,9 @@ def test_the_product_names_no_gateway() -> None:
 
 
 @pytest.mark.parametrize("name", REGISTRY)
-@pytest.mark.parametrize("text", ['if gateway == "{}":', "# As {} does it.", "{}_KEY = 1", "from gateways.{} import x", "x = {}Gateway()"])
+@pytest.mark.parametrize(
+    "text", ['if gateway == "{}":', "# As {} does it.", "{}_KEY = 1", "from gateways.{} import x", "x = {}Gateway()"]
+)
 def test_a_name_is_found(tmp_path: Path, name: str, text: str) -> None:
     """The search finds what it is for: a branch, a comment, a variable, an import, a file, in any spelling of case."""
     planted = tmp_path / "planted.py"

@@ -10,6 +10,8 @@ from sandbox.store import Json
 _HEXADECIMAL = "0123456789ABCDEF"
 # What the sandbox keeps with a link but Adyen does not answer.
 _INTERNAL = ("payment", "challenge")
+_ACCOUNT_FIELDS = ("merchantAccount", "merchantAccountCode")
+_OTHER_ACCOUNT = "SomebodyElseECOM"
 
 
 def stamp(at: float) -> str:
@@ -73,7 +75,9 @@ def modification(found: Json, kind: str, value: int, reference: str | None, key:
 
 
 def lying(found: Json, kind: str) -> Json:
-    """An answer or a notification item that states another amount than the true one; others are left as they are."""
+    """An answer or a notification item that states another amount or account; one that states none is left as it is."""
+    if kind == "other_account":
+        return {**found, **{name: _OTHER_ACCOUNT for name in _ACCOUNT_FIELDS if name in found}}
     amount = found.get("amount")
     if amount is None:
         return found

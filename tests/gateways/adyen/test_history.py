@@ -119,6 +119,16 @@ def test_what_is_not_signed_decides_nothing(story: list[Item], change: dict[str,
     assert decided(look([*story, *tampered])) == expected
 
 
+def test_a_payment_of_another_link_with_our_reference_is_not_ours() -> None:
+    """Somebody else's link carries our reference: it pays for nothing while ours is unpaid, and adds nothing after."""
+    foreign = item(pspReference="PSPFOREIGN", additionalData={"paymentLinkId": "PLSOMEBODYELSE"})
+    taken = {**done("CAPTURE", psp="PSPTHEIRS"), "originalReference": "PSPFOREIGN"}
+    unpaid = seen(read_link(), told(foreign, taken), live=False).payment
+    assert (unpaid.status, unpaid.captured.minor) == (PaymentStatus.AWAITING_CUSTOMER, 0)
+    paid = look([foreign, taken, item()])
+    assert (paid.status, paid.amount, paid.captured.minor) == (PaymentStatus.AUTHORIZED, PRICE, 0)
+
+
 _ABOUT = {"CAPTURE": "capture", "CAPTURE_FAILED": "capture", "CANCELLATION": "void", "TECHNICAL_CANCEL": "void",
           "EXPIRE": "void", "CANCEL_OR_REFUND": "refund", "REFUND": "refund", "REFUND_FAILED": "refund",
           "REFUNDED_REVERSED": "refund"}  # fmt: skip
