@@ -13,12 +13,14 @@ class Create:
     """Open a payment for a checkout.
 
     `may_leave`: there is another gateway to go to, so a first call that certainly did nothing is not repeated here.
+    `unwanted`: nobody wants it any more, so it is answered as far as it was asked for, and never asked for anew.
     """
 
     gateway: str
     checkout_id: str
     request: CreatePayment
     may_leave: bool = False
+    unwanted: bool = False
 
 
 @dataclass(frozen=True)

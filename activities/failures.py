@@ -21,6 +21,8 @@ KEY_SPENT = "KeySpent"
 NOTHING_HAPPENED = "NothingHappened"
 """The gateway was never asked for this payment: another one may be."""
 KEY_EXPIRED = "KeyExpired"
+NEVER_ASKED = "NeverAsked"
+"""Nobody wants it any more, and the gateway was never asked for it."""
 USELESS_KEY = frozenset({KEY_SPENT, KEY_EXPIRED, "OperationMismatch"})
 """Failures after which the same key can never bring an answer, while the gateway shows nothing done under it."""
 

@@ -11,7 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.contract import Authorize, Capture, Create, LookUp, Refund, Void
-from activities.failures import KEY_EXPIRED, NOTHING_HAPPENED, failure
+from activities.failures import KEY_EXPIRED, NEVER_ASKED, NOTHING_HAPPENED, failure
 from activities.guard import LOOK_UP, GatewayGuard
 from domain.errors import (
     AmountDoesNotFitError,
@@ -121,10 +121,14 @@ class PaymentActivities:
         """One operation: key first, read before repeating, the answer kept for ever."""
         key, new = call.request.key, False
         try:
+            if isinstance(call, Create) and call.unwanted and await self.operations.get(key) is None:
+                raise ApplicationError(f"{key} was never asked for", type=NEVER_ASKED, non_retryable=True)
             request: dict[str, Any] = asdict(call.request)
             operation, new = await self.operations.begin(key, call.checkout_id, call.gateway, verb, request)
             if operation.state is OperationState.FINISHED and operation.answer is not None:
                 return _ANSWER.validate_json(operation.answer)
+            if isinstance(call, Create) and not new and await self._was_left(call):
+                raise ApplicationError("AlreadyLeft: ", type=NOTHING_HAPPENED, non_retryable=True)
             answer = None if new else await self._seen(call.gateway, look)
             if answer is None:
                 self._check_lifetime(verb, call.gateway, operation)
@@ -139,6 +143,16 @@ class PaymentActivities:
         except PaysagaError as error:
             raise failure(error) from error
         return answer
+
+    async def _was_left(self, call: Create) -> bool:
+        """Whether the payment was asked for at another gateway after this one: then it is never opened here.
+
+        The saga that left does not ask here again, one that an operator has reset does.
+        """
+        asked = await self.operations.of_checkout(call.checkout_id)
+        own = next(operation for operation in asked if operation.key == call.request.key)
+        later = (op for op in asked if op.verb == Verb.CREATE and op.started_at > own.started_at)
+        return call.may_leave and any(op.gateway != call.gateway for op in later)
 
     async def _seen(self, gateway: str, look: Look) -> Answer | None:
         async with self.guard.call(gateway, LOOK_UP):
@@ -155,10 +169,17 @@ class PaymentActivities:
             logger.warning("operation %s: outcome unknown: %s", key, error)
             await self.operations.finish(key, OperationState.UNKNOWN, None)
             # The gateway replays the stored failure for ever, so only what it shows can tell whether it was done.
-            answer = await self._seen(call.gateway, look) if isinstance(error, KeySpentError) else None
+            answer = await self._seen_after(call.gateway, look, error) if isinstance(error, KeySpentError) else None
             if answer is None:
                 raise
             return answer
+
+    async def _seen_after(self, gateway: str, look: Look, error: KeySpentError) -> Answer | None:
+        """A look-up that fails says nothing of the call before it, which may have been carried out."""
+        try:
+            return await self._seen(gateway, look)
+        except PaysagaError:
+            raise OutcomeUnknownError(f"{error}, and the look-up failed") from error
 
     def _check_lifetime(self, verb: Verb, gateway: str, operation: Operation) -> None:
         """A key the gateway has forgotten would count as new: such a call is never made, a person decides."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from domain.errors import GatewayRefusedError, OutcomeUnknownError
-from domain.outcomes import Answer, Declined, RequiresAction
+from domain.outcomes import Answer, Declined, Pending, RequiresAction
 from domain.payment import NextAction, PaymentSnapshot, PaymentStatus
 from gateways.contract import (
     AuthorizePayment,
@@ -65,7 +65,8 @@ class PayPalGateway:
             return RequiresAction(payment, payment.next_action)
         if said.status == 201:
             raise OutcomeUnknownError(f"PayPal opened an order that is {payment.status} from the start")
-        return as_it_is(payment, _HELD)
+        # The create is done; what the payer has done meanwhile is no part of it.
+        return Pending(payment) if payment.status is PaymentStatus.APPROVED else as_it_is(payment, _HELD)
 
     async def authorize(self, request: AuthorizePayment) -> Answer:
         """Hold what the payer approved; an order that is held or captured already is Completed."""
@@ -198,6 +199,8 @@ class PayPalGateway:
         payment = (await self._known(request.payment_id)).payment
         if payment.status in done or payment.status is PaymentStatus.PROCESSING:
             return as_it_is(payment, done)
+        if refusal.code in _DONE_BEFORE:
+            raise OutcomeUnknownError(f"PayPal says {refusal.code} and shows the order as {payment.status}")
         decline = refusal.declined().decline
         url = refusal.refusal.payer_url
         action = NextAction("redirect", url=url) if url and not decline.hard else payment.next_action
@@ -207,6 +210,15 @@ class PayPalGateway:
         return Declined(decline, replace(payment, decline=decline, next_action=action, attempt=request.key))
 
 
+_DONE_BEFORE = frozenset(
+    {
+        "ORDER_ALREADY_CAPTURED",
+        "ORDER_ALREADY_AUTHORIZED",
+        "ORDER_COMPLETED_OR_VOIDED",
+        "AUTHORIZATION_ALREADY_CAPTURED",
+    }
+)
+"""Refusals that are no decline: what was asked for was done before, whatever the order still shows."""
 _TAKEN = frozenset({PaymentStatus.CAPTURED})
 _HELD = _TAKEN | {PaymentStatus.AUTHORIZED}
 # Nothing can be asked for while PayPal works on it, nor after it has ended.

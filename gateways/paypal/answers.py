@@ -2,15 +2,20 @@
 
 from collections.abc import Set
 
-from domain.errors import GatewayRefusedError
+from domain.errors import GatewayRefusedError, OutcomeUnknownError
 from domain.outcomes import Answer, Completed, Declined, Pending, RequiresAction
 from domain.payment import PaymentSnapshot, PaymentStatus, RefundSnapshot, RefundStatus
 from gateways.contract import RefundPayment
 from gateways.paypal import declines
 
+_UNTOUCHED = frozenset({PaymentStatus.APPROVED, PaymentStatus.AWAITING_CUSTOMER})
+
 
 def as_it_is(payment: PaymentSnapshot, done: Set[PaymentStatus]) -> Answer:
-    """The payment after an operation that wanted it to come to one of the statuses `done`."""
+    """The payment after an operation that wanted it to come to one of the statuses `done`.
+
+    Raises OutcomeUnknownError while nothing of the operation shows.
+    """
     if payment.status in done:
         return Completed(payment)
     if payment.decline is not None:
@@ -19,7 +24,9 @@ def as_it_is(payment: PaymentSnapshot, done: Set[PaymentStatus]) -> Answer:
         return not_asked_for(payment, "ORDER_ENDED", "the order has ended at PayPal")
     if payment.status is PaymentStatus.REQUIRES_ACTION and payment.next_action is not None:
         return RequiresAction(payment, payment.next_action)
-    # PayPal works on it, or its own reading lags behind what it has just accepted.
+    if payment.status in _UNTOUCHED:
+        # Its own reading lags behind what it has just accepted: told as it looks, it would count as not done.
+        raise OutcomeUnknownError(f"PayPal took it in and still shows the order as {payment.status}")
     return Pending(payment)
 
 

@@ -102,14 +102,14 @@ async def test_a_link_runs_out(adapter: Gateway, world: AdyenOutside) -> None:
 async def test_a_hold_lapses_after_its_first_part_was_taken(adapter: Gateway, world: AdyenOutside) -> None:
     """When the rest of a hold expires, what was captured of it is still there to be given back."""
     payment = await held(adapter, world)
-    await captured(adapter, capture_request(payment, Money(1000, "USD")), payment)
+    await captured(adapter, capture_request(payment, Money(1000, "EUR")), payment)
     await world.pass_time(30 * _DAY)
     await world.inbox.until(lambda kept: any(k.event.type == "EXPIRE" for k in kept))
-    request = refund_request(payment, Money(1000, "USD"))
+    request = refund_request(payment, Money(1000, "EUR"))
     await adapter.refund(request)
     now = await seen_until(adapter, payment, lambda p: bool(p.refunds))
-    assert (now.status, now.captured) == (PaymentStatus.CAPTURED, Money(1000, "USD"))
-    assert now.refunded(RefundStatus.SUCCEEDED) == Money(1000, "USD")
+    assert (now.status, now.captured) == (PaymentStatus.CAPTURED, Money(1000, "EUR"))
+    assert now.refunded(RefundStatus.SUCCEEDED) == Money(1000, "EUR")
 
 
 async def test_a_notification_that_lies_about_its_money_shows(adapter: Gateway, world: AdyenOutside) -> None:
@@ -119,4 +119,4 @@ async def test_a_notification_that_lies_about_its_money_shows(adapter: Gateway, 
     await world.fault("webhook", "amount_off_by_one", payment.reference or "")
     await world.pay(payment)
     now = await seen_until(adapter, payment, lambda p: p.status is PaymentStatus.AUTHORIZED)
-    assert now.amount == Money(PRICE.minor + 1, "USD")
+    assert now.amount == Money(PRICE.minor + 1, "EUR")
