@@ -47,6 +47,11 @@ class Booked:
                 return replace(
                     self, held_minor=self.held_minor - released, captured_minor=self.captured_minor + money.minor
                 )
+            case TransactionKind.CAPTURE_FAILED:
+                reopened = -_sum(transaction, AccountKind.HOLDS)
+                return replace(
+                    self, held_minor=self.held_minor + reopened, captured_minor=self.captured_minor - money.minor
+                )
             case TransactionKind.REFUND:
                 return self._refund(transaction.reference, money, RefundStatus.PENDING)
             case TransactionKind.REFUND_SETTLED:
@@ -66,12 +71,44 @@ def booked(currency: str, transactions: Iterable[Transaction]) -> Booked:
     return result
 
 
+def is_lower(on_books: Booked, snapshot: PaymentSnapshot) -> bool:
+    """Whether less is captured than is on the books: money went away again, or the look is from before it came."""
+    return snapshot.captured.minor < on_books.captured_minor
+
+
+def is_lost(on_books: Booked, snapshot: PaymentSnapshot) -> bool:
+    """Whether the snapshot tells that captured money went away again, and how: a failure, an end, or work on it.
+
+    One that tells of nothing of the kind shows a payment as it was before the capture, and is no proof of a loss.
+    """
+    if not is_lower(on_books, snapshot):
+        return False
+    return snapshot.decline is not None or snapshot.status in _TELLING
+
+
 def catch_up(on_books: Booked, snapshot: PaymentSnapshot) -> tuple[Transaction, ...]:
-    """The transactions that are missing for the books to say what the gateway says. None missing: an empty tuple."""
-    missing = [*_payment_steps(on_books, snapshot)]
+    """The transactions that are missing for the books to say what the gateway says. None missing: an empty tuple.
+
+    A snapshot `is_lost` by must be fresh: one from before the capture may tell of a try that failed then.
+    """
+    missing = [*_losses(on_books, snapshot), *_payment_steps(on_books, snapshot)]
     for refund in snapshot.refunds:
         missing += _refund_steps(snapshot.gateway, on_books.refunds.get(refund.refund_id), refund)
     return tuple(missing)
+
+
+_TELLING = frozenset({PaymentStatus.CAPTURED, PaymentStatus.CANCELED, PaymentStatus.PROCESSING})
+"""What a payment can be after its capture has failed, and that does not look as if none had been tried."""
+
+
+def _losses(on_books: Booked, snapshot: PaymentSnapshot) -> Iterable[Transaction]:
+    """The loss takes the hold into account: where it is open again, the books have it as before the capture."""
+    if is_lost(on_books, snapshot):
+        currency = snapshot.amount.currency
+        lost = Money(on_books.captured_minor - snapshot.captured.minor, currency)
+        open_again = snapshot.status is PaymentStatus.AUTHORIZED and not on_books.held_minor
+        held = snapshot.amount if open_again else lost.zero()
+        yield postings.capture_failed(snapshot.gateway, snapshot.payment_id, lost, held)
 
 
 def _payment_steps(on_books: Booked, snapshot: PaymentSnapshot) -> Iterable[Transaction]:

@@ -8,6 +8,8 @@ new transaction that reverses the old one: nothing is ever changed.
 | authorize | `<gateway>:holds` | `<gateway>:authorized` |
 | void, or capture of a hold | `<gateway>:authorized` | `<gateway>:holds` |
 | capture | `<gateway>:sales` | `<gateway>:balance` |
+| capture failed after it was done | `<gateway>:balance` | `<gateway>:sales` |
+| the same, with the hold open again | `<gateway>:holds` | `<gateway>:authorized` |
 | refund accepted | `<gateway>:refunds_pending` | `<gateway>:sales` |
 | refund succeeded | `<gateway>:balance` | `<gateway>:refunds_pending` |
 | refund failed while pending | `<gateway>:sales` | `<gateway>:refunds_pending` |
@@ -43,6 +45,7 @@ class TransactionKind(StrEnum):
     AUTHORIZE = "authorize"
     VOID = "void"
     CAPTURE = "capture"
+    CAPTURE_FAILED = "capture_failed"
     REFUND = "refund"
     REFUND_SETTLED = "refund_settled"
     REFUND_FAILED = "refund_failed"
@@ -109,6 +112,13 @@ def capture(gateway: str, payment_id: str, amount: Money, held: Money) -> Transa
     moved = _transfer(gateway, AccountKind.SALES, AccountKind.BALANCE, amount)
     released = _transfer(gateway, AccountKind.AUTHORIZED, AccountKind.HOLDS, held) if held.minor else ()
     return Transaction(TransactionKind.CAPTURE, payment_id, moved + released)
+
+
+def capture_failed(gateway: str, payment_id: str, amount: Money, held: Money) -> Transaction:
+    """What was taken went away again: the reverse of `capture`. `held`: the hold that is open again, zero for none."""
+    moved = _transfer(gateway, AccountKind.BALANCE, AccountKind.SALES, amount)
+    reopened = _transfer(gateway, AccountKind.HOLDS, AccountKind.AUTHORIZED, held) if held.minor else ()
+    return Transaction(TransactionKind.CAPTURE_FAILED, payment_id, moved + reopened)
 
 
 def refund(gateway: str, refund_id: str, amount: Money) -> Transaction:

@@ -17,7 +17,7 @@ class SagaPolicy:
     poll_after_seconds: float = 60
     poll_at_most_seconds: float = 900
     stuck_after_seconds: float = 120
-    failover_after_seconds: float = 15
+    failover_after_seconds: float = 25
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,8 @@ class EndReason(StrEnum):
 
     DECLINED = "declined"
     EXPIRED = "expired"
+    CAPTURE_LOST = "capture_lost"
+    """The gateway could not keep what it had taken, before the sale was made."""
     CANCELED_BY_SHOP = "canceled_by_shop"
     CANCELED_AT_GATEWAY = "canceled_at_gateway"
     REJECTED_BY_SHOP = "rejected_by_shop"

@@ -57,7 +57,7 @@ def is_taken(tender: CheckoutStatus) -> bool:
 def why_lost(tender: CheckoutStatus) -> EndReason | None:
     """Why a split checkout with this tender comes to no sale; None while it may."""
     if tender.state is S.PAID and tender.captured_minor == tender.refunded_minor:
-        return EndReason.CANCELED_AT_GATEWAY
+        return EndReason.CANCELED_AT_GATEWAY if tender.captured_minor else EndReason.CAPTURE_LOST
     if tender.state not in ENDED or tender.state is S.COMPLETED:
         return None
     match tender.state:

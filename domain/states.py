@@ -21,7 +21,7 @@ class CheckoutState(StrEnum):
     DECLINED = "declined"
     """The gateway refused for good."""
     CANCELED = "canceled"
-    """Given up before any money was taken, or the hold was released."""
+    """Given up, with nothing taken or held in the end."""
     EXPIRED = "expired"
     """Nobody paid in time; the gateway confirmed that nothing was taken."""
     REFUNDING = "refunding"
@@ -36,6 +36,8 @@ S = CheckoutState
 
 # A closed case puts the checkout back where it was, so review leads everywhere.
 # Late money is why ended checkouts can go to refunding: a payment that arrives after the end is given back.
+# From paid and refunding a way leads to the ends with nothing taken because a capture can fail after it was done. Only
+# then is it gone: the journal refuses these states while money is on the books as captured (`NOTHING_TAKEN`).
 TRANSITIONS: dict[CheckoutState, frozenset[CheckoutState]] = {
     S.PROCESSING: frozenset(
         {S.AWAITING_PAYMENT, S.AUTHORIZED, S.PAID, S.DECLINED, S.CANCELED, S.EXPIRED, S.REFUNDING, S.NEEDS_REVIEW}
@@ -44,8 +46,8 @@ TRANSITIONS: dict[CheckoutState, frozenset[CheckoutState]] = {
         {S.AUTHORIZED, S.PAID, S.DECLINED, S.CANCELED, S.EXPIRED, S.REFUNDING, S.NEEDS_REVIEW}
     ),
     S.AUTHORIZED: frozenset({S.PAID, S.DECLINED, S.CANCELED, S.EXPIRED, S.REFUNDING, S.NEEDS_REVIEW}),
-    S.PAID: frozenset({S.COMPLETED, S.REFUNDING, S.NEEDS_REVIEW}),
-    S.REFUNDING: frozenset({S.REFUNDED, S.NEEDS_REVIEW}),
+    S.PAID: frozenset({S.COMPLETED, S.DECLINED, S.CANCELED, S.REFUNDING, S.NEEDS_REVIEW}),
+    S.REFUNDING: frozenset({S.REFUNDED, S.DECLINED, S.CANCELED, S.EXPIRED, S.NEEDS_REVIEW}),
     S.NEEDS_REVIEW: frozenset(
         {
             S.PROCESSING,
@@ -63,12 +65,15 @@ TRANSITIONS: dict[CheckoutState, frozenset[CheckoutState]] = {
     S.DECLINED: frozenset({S.REFUNDING, S.NEEDS_REVIEW}),
     S.CANCELED: frozenset({S.REFUNDING, S.NEEDS_REVIEW}),
     S.EXPIRED: frozenset({S.REFUNDING, S.NEEDS_REVIEW}),
-    S.COMPLETED: frozenset(),
+    S.COMPLETED: frozenset({S.NEEDS_REVIEW}),
     S.REFUNDED: frozenset({S.REFUNDING, S.NEEDS_REVIEW}),
 }
 
 ENDED: frozenset[CheckoutState] = frozenset({S.COMPLETED, S.DECLINED, S.CANCELED, S.EXPIRED, S.REFUNDED})
 """The states in which the checkout's workflow has ended."""
+
+NOTHING_TAKEN: frozenset[CheckoutState] = frozenset({S.DECLINED, S.CANCELED, S.EXPIRED})
+"""The ends that no captured money is left behind in."""
 
 
 def check_transition(current: CheckoutState | None, wanted: CheckoutState) -> None:

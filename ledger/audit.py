@@ -150,7 +150,10 @@ def _status_faults(chapter: Chapter) -> Iterator[str]:
         if (status.last_sequence, status.last_hash, status.state) != (last.sequence, last.hash, last.state):
             yield "the status is not that of the timeline's last row"
     balance = account(status.gateway, AccountKind.BALANCE)
-    captured = _total(chapter.moved, TransactionKind.CAPTURE, balance)
+    # A capture that fails after it was done takes the amount off the balance again.
+    captured = _total(chapter.moved, TransactionKind.CAPTURE, balance) + _total(
+        chapter.moved, TransactionKind.CAPTURE_FAILED, balance
+    )
     # A refund that fails after it had settled puts the amount back on the balance, and counts as refunded no more.
     refunded = -_total(chapter.moved, TransactionKind.REFUND_SETTLED, balance) - _total(
         chapter.moved, TransactionKind.REFUND_FAILED, balance

@@ -1,6 +1,6 @@
 """What is left to do when money moves after a checkout has ended."""
 
-from domain.booked import catch_up
+from domain.booked import catch_up, is_lost
 from domain.saga import EndReason
 from domain.states import CheckoutState
 from workflows.cases import Cases
@@ -34,6 +34,10 @@ class Aftermath:
             await Undo(self._journal, self._desk, self._cases, EndReason.LATE_MONEY, cause).run()
             return
         payment = await self._desk.look_up()
-        if payment is not None and catch_up(self._journal.booked, payment):
+        if payment is None or not catch_up(self._journal.booked, payment):
+            return
+        if is_lost(self._journal.booked, payment):
+            await self._cases.capture_lost(payment)
+        else:
             self._journal.enter(CheckoutState.COMPLETED, cause, name="found_at_gateway", payment=payment)
             await self._journal.write()

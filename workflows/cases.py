@@ -12,6 +12,8 @@ from domain.timeline import EventType, JsonScalar
 from workflows.journal import Journal
 from workflows.mailbox import Mailbox
 
+_LOST = "capture_lost"
+
 
 class Cases:
     """A failing gateway is a mark while the saga goes forward, a case (`needs_review`) while money must go back.
@@ -25,6 +27,7 @@ class Cases:
         self._before: CheckoutStatus | None = None
         self._unsilenced: CheckoutStatus | None = None
         self._strays: set[tuple[str, str, str, int]] = set()
+        self._lasting = False
         self.compensating = False
 
     async def review(
@@ -34,13 +37,14 @@ class Cases:
         *,
         payment: PaymentSnapshot | None = None,
         event: EventType = EventType.CASE_OPENED,
+        doubts_sale: bool = False,
     ) -> str:
         """Open a case, wait until a person asks to go on, close it. Answers the cause: `operator`.
 
-        What is sold stays sold: a case about it is a mark, since no state follows that one.
+        What is sold stays sold: a case about it is a mark, unless it is the sale itself that is in doubt.
         """
         before = self._journal.status
-        sold = before.state is CheckoutState.COMPLETED
+        sold = before.state is CheckoutState.COMPLETED and not doubts_sale
         self._journal.enter(
             CheckoutState.COMPLETED if sold else CheckoutState.NEEDS_REVIEW,
             "api" if payment is None else "poll",
@@ -52,6 +56,10 @@ class Cases:
             stuck=True,
             waiting_for=f"a person ({reason})",
         )
+        return await self._close_review(reason, before)
+
+    async def _close_review(self, reason: str, before: CheckoutStatus) -> str:
+        """Wait for a person, then go back to what was before."""
         cause = await self.pause(None)
         self._journal.enter(
             before.state,
@@ -64,6 +72,28 @@ class Cases:
             waiting_for=before.waiting_for,
         )
         return cause
+
+    async def capture_lost(self, payment: PaymentSnapshot | None = None) -> None:
+        """Money that was taken went away again when it was too late to go without it.
+
+        `payment` is the loss as it is freshly seen; None for one that is on the books already.
+        """
+        message = "the gateway could not keep the money it had taken, and what it was for is done"
+        await self.review(_LOST, message, payment=payment, doubts_sale=True)
+        await self._journal.write()
+
+    async def take_up_loss(self) -> None:
+        """A case about lost money that is open on the books outlives the workflow that opened it.
+
+        It came of a sale or of a full refund, and neither is to be given back.
+        """
+        status = self._journal.status
+        if status.state is not CheckoutState.NEEDS_REVIEW or status.failure is None or status.failure.code != _LOST:
+            return
+        returned = status.refunded_minor >= self._journal.command.amount.minor
+        state = CheckoutState.REFUNDED if returned else CheckoutState.COMPLETED
+        await self._close_review(_LOST, CheckoutStatus(state))
+        await self._journal.write()
 
     async def stray(self, payment: PaymentSnapshot) -> None:
         """Money at a gateway that the saga left because nothing had happened there: neither adopted nor given back."""
@@ -102,8 +132,12 @@ class Cases:
             return "operator"
         return self._mailbox.facts[-1].cause if len(self._mailbox.facts) > known else "api"
 
-    def stuck(self, step: str, reason: str) -> None:
-        """The gateway gives no answer. Said once, until `unstuck`."""
+    def stuck(self, step: str, reason: str, lasting: bool = False) -> None:
+        """The gateway gives no answer, or always a no. Said once, until `unstuck`.
+
+        A `lasting` trouble is not over with the next answer of any kind: only `overcome` ends it.
+        """
+        self._lasting = self._lasting or lasting
         if self._before is not None:
             return
         self._before = self._journal.status
@@ -126,6 +160,8 @@ class Cases:
 
     def unstuck(self, cause: str) -> None:
         """The gateway answers again."""
+        if self._lasting:
+            return
         before, self._before = self._before, None
         if before is None:
             return
@@ -140,6 +176,11 @@ class Cases:
             waiting_for=before.waiting_for,
         )
 
+    def overcome(self, cause: str) -> None:
+        """What was lasting is over too."""
+        self._lasting = False
+        self.unstuck(cause)
+
     def silent(self) -> None:
         """The gateway has nothing new to say for very long, and maybe never will: a person should ask there."""
         if self._journal.status.stuck:
@@ -152,14 +193,13 @@ class Cases:
         """The gateway has said something after all."""
         before, self._unsilenced = self._unsilenced, None
         if before is not None and self._journal.status.stuck:
-            self._journal.enter(
-                self._journal.state, cause, name="heard", stuck=False, waiting_for=before.waiting_for
-            )
+            self._journal.enter(self._journal.state, cause, name="heard", stuck=False, waiting_for=before.waiting_for)
 
     def leave_all(self, cause: str) -> None:
         """The saga turns back while it was stuck or in review: what was waited for is settled by giving back."""
         self.compensating = True
         self._before = self._unsilenced = None
+        self._lasting = False
         if not self._journal.status.stuck:
             return
         was_case = self._journal.state is CheckoutState.NEEDS_REVIEW

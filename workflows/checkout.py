@@ -78,6 +78,9 @@ class CheckoutWorkflow(Saga):
         await leg.until(Verdict.CAPTURE)
         await self._till.capture()
         await leg.until(Verdict.KEEP)
+        if self._till.is_lost():
+            # The others are sold by now, so this is no reason to give it back: a person has to look.
+            await self._cases.capture_lost()
         await self._enter_completed("split", EventType.CHECKOUT_COMPLETED)
 
     async def _open_payment(self) -> None:
@@ -176,8 +179,8 @@ class CheckoutWorkflow(Saga):
     async def _heed_facts(self) -> None:
         while self._mailbox.facts:
             fact = self._mailbox.facts.popleft()
-            if await self._till.heed(fact):
-                raise NoSaleError(EndReason.CANCELED_AT_GATEWAY, fact.cause)
+            if (reason := await self._till.heed(fact)) is not None:
+                raise NoSaleError(reason, fact.cause)
             await self._journal.write()
 
     async def _complete(self) -> None:

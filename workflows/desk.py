@@ -9,8 +9,9 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from activities.contract import Authorize, Capture, Create, LookUp, OnBooks, Refund, Void
-from activities.failures import KEY_SPENT, NOTHING_HAPPENED, USELESS_KEY
+from activities.failures import KEY_SPENT, NEVER_ASKED, NOTHING_HAPPENED, USELESS_KEY
 from activities.payments import PaymentActivities
+from domain.booked import is_lower
 from domain.checkout import CaptureMode
 from domain.money import Money
 from domain.outcomes import Answer
@@ -71,7 +72,7 @@ class Desk:
 
         def call(key: str) -> Create:
             request = CreatePayment(key, c.checkout_id, c.order_id, c.amount, hold, c.return_url)
-            return Create(self.gateway, c.checkout_id, request, may_leave)
+            return Create(self.gateway, c.checkout_id, request, may_leave, unwanted=self._is_unwanted())
 
         return await self._operation(Verb.CREATE, PaymentActivities.create_payment, call, may_leave, in_time=True)
 
@@ -129,6 +130,10 @@ class Desk:
         c = self._command
         call = LookUp(self.gateway, c.checkout_id, self._journal.status.payment_id)
         return await self._persist("look up", PaymentActivities.look_up_payment, lambda: call)
+
+    async def fresh(self, payment: PaymentSnapshot) -> PaymentSnapshot | None:
+        """The payment, asked for anew where it has less captured than is on the books: it may be from before that."""
+        return await self.look_up() if is_lower(self._journal.booked, payment) else payment
 
     async def next_fact(self, interrupted: Callable[[], bool], until: datetime | None = None) -> Fact | None:
         """What the gateway is seen to say next: told by webhook, or asked for when none comes for a while.
@@ -225,14 +230,18 @@ class Desk:
         await self._journal.write()
         policy = self._command.policy
         patience = timedelta(seconds=policy.failover_after_seconds if may_leave else policy.stuck_after_seconds)
-        cut_short, pause, cause = may_leave, options.STUCK_PAUSE, "timer"
-        while not (in_time and self._is_unwanted()):
+        cut_short, pause, cause, tried = may_leave, options.STUCK_PAUSE, "timer", False
+        # Tried once in any case: where the story is told anew, what was asked for then has its answer.
+        while not (tried and in_time and self._is_unwanted()):
+            tried = True
             try:
                 answer = await self._call(step, method, call(), patience)
             except ActivityError as error:
                 if is_cancelled_exception(error):
                     raise
                 reason = reason_of(error)
+                if reason == NEVER_ASKED:
+                    break
                 if reason in USELESS_KEY:
                     raise KeyUselessError(reason, str(error.cause)) from error
                 if reason == NOTHING_HAPPENED or (may_leave and await self._is_absent(patience)):

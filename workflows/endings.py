@@ -11,16 +11,18 @@ ENDS: dict[EndReason, tuple[CheckoutState, EventType]] = {
     EndReason.EXPIRED: (CheckoutState.EXPIRED, EventType.PAYMENT_EXPIRED),
     EndReason.CANCELED_BY_SHOP: (CheckoutState.CANCELED, EventType.PAYMENT_CANCELED),
     EndReason.CANCELED_AT_GATEWAY: (CheckoutState.CANCELED, EventType.PAYMENT_CANCELED),
+    EndReason.CAPTURE_LOST: (CheckoutState.DECLINED, EventType.PAYMENT_DECLINED),
     EndReason.REJECTED_BY_SHOP: (CheckoutState.CANCELED, EventType.PAYMENT_CANCELED),
     EndReason.NOT_CONFIRMED_IN_TIME: (CheckoutState.CANCELED, EventType.PAYMENT_CANCELED),
     EndReason.CANCELED_BY_OPERATOR: (CheckoutState.CANCELED, EventType.PAYMENT_CANCELED),
     EndReason.SPLIT_UNDONE: (CheckoutState.CANCELED, EventType.PAYMENT_CANCELED),
     EndReason.FAILED: (CheckoutState.CANCELED, EventType.PAYMENT_CANCELED),
 }
-"""Where nothing was taken; money that was taken ends as refunded, whatever the reason."""
+"""Where nothing was taken, or nothing of it is left; money that is taken ends as refunded, whatever the reason."""
 
 FAILURES = {
     EndReason.CANCELED_AT_GATEWAY: Failure(EndReason.CANCELED_AT_GATEWAY, "the payment was ended at the gateway"),
+    EndReason.CAPTURE_LOST: Failure(EndReason.CAPTURE_LOST, "the gateway could not keep the money it had taken"),
     EndReason.CANCELED_BY_OPERATOR: Failure(EndReason.CANCELED_BY_OPERATOR, "an operator canceled the checkout"),
     EndReason.SPLIT_UNDONE: Failure(EndReason.SPLIT_UNDONE, "the split checkout came to no sale"),
     EndReason.FAILED: Failure(EndReason.FAILED, "the checkout could not go on"),

@@ -16,7 +16,7 @@ from domain.checkout import CheckoutStatus
 from domain.money import Money
 from domain.payment import PaymentSnapshot
 from domain.saga import CheckoutCommand, GatewayAccount
-from domain.states import ENDED, CheckoutState, check_transition
+from domain.states import ENDED, NOTHING_TAKEN, CheckoutState, check_transition
 from domain.timeline import Entry, EventType, JsonScalar
 from workflows import options
 from workflows.letters import tell
@@ -68,6 +68,7 @@ class Journal:
     ) -> None:
         """Note a state change, or a fact learnt in the same state, with the money that `payment` shows has moved.
 
+        A `payment` that shows less captured than the books have must be fresh: see `Desk.fresh`.
         `name` tells the row apart within the checkout (the state's own name by default); `changes` are fields of
         CheckoutStatus.
         """
@@ -75,6 +76,7 @@ class Journal:
         transactions = catch_up(self.booked, payment) if payment else ()
         for transaction in transactions:
             self.booked = self.booked.after(transaction)
+        assert state not in NOTHING_TAKEN or not self.booked.captured_minor, f"{state} with money on the books"
         self.status = replace(
             self.status,
             state=state,

@@ -37,6 +37,7 @@ class LatePaymentWorkflow(Reachable):
         on_books = await self._journal.read()
         self._journal.prefix = f"late{on_books.sequence}:"
         cases = Cases(self._journal, self._mailbox)
+        await cases.take_up_loss()
         desk = Desk(self._journal, self._mailbox, cases, on_books)
         aftermath = Aftermath(self._journal, desk, cases, self._mailbox)
         if not self._mailbox.facts:

@@ -7,7 +7,7 @@ from temporalio import workflow
 
 from domain.booked import catch_up
 from domain.outcomes import Completed, Declined, Pending, RequiresAction
-from domain.payment import PaymentSnapshot, PaymentStatus, RefundStatus
+from domain.payment import Decline, PaymentSnapshot, PaymentStatus, RefundStatus
 from domain.saga import EndReason, Fact, contradiction
 from domain.states import CheckoutState
 from domain.timeline import EventType
@@ -17,6 +17,9 @@ from workflows.desk import Desk
 from workflows.endings import NoSaleError, failure_of
 from workflows.journal import Journal
 from workflows.mailbox import Mailbox
+
+_OPEN = frozenset({PaymentStatus.AWAITING_CUSTOMER, PaymentStatus.REQUIRES_ACTION, PaymentStatus.APPROVED})
+"""Nothing is held or taken yet."""
 
 
 class Till:
@@ -62,7 +65,7 @@ class Till:
         match answer:
             case Declined(decline=decline, evidence=payment):
                 if workflow.now() >= self._command.expires_at:
-                    raise NoSaleError(EndReason.EXPIRED, "timer", failure_of(decline))
+                    return await self.agreed(await self._as_it_is_after(decline))
                 if payment is None or payment.next_action is None:
                     raise NoSaleError(EndReason.DECLINED, "api", failure_of(decline))
                 self._refused = True
@@ -75,6 +78,13 @@ class Till:
                 raise AssertionError(f"a gateway answered a {self._desk.taking} with {answer}")
         return await self.agreed(payment)
 
+    async def _as_it_is_after(self, decline: Decline) -> PaymentSnapshot:
+        """The time is over, unless the story is told anew and a later try took the money."""
+        payment = await self._desk.look_up()
+        if payment is None or payment.status in _OPEN:
+            raise NoSaleError(EndReason.EXPIRED, "timer", failure_of(decline))
+        return payment
+
     def authorized(self, payment: PaymentSnapshot, cause: str) -> None:
         """The money is held."""
         self.held_until = payment.authorized_until
@@ -83,6 +93,8 @@ class Till:
     def paid(self, payment: PaymentSnapshot, cause: str) -> None:
         """The money is taken."""
         self.paid_by = cause
+        # What is taken is not lost with the hold it was taken from.
+        self.held_until = None
         self._enter(CheckoutState.PAID, payment, cause, EventType.PAYMENT_SUCCEEDED)
 
     async def capture(self) -> None:
@@ -91,7 +103,11 @@ class Till:
             return
         payment_id = self._journal.status.payment_id
         assert payment_id is not None, "what is authorized has an id"
+        key = self._desk.key(Verb.CAPTURE)
         match await self._desk.capture(payment_id):
+            case Pending(evidence=PaymentSnapshot(decline=Decline(), attempt=attempt)) if attempt != key:
+                # A no from before this capture is not the answer to it.
+                await self._await_capture(attempt)
             case Completed(evidence=PaymentSnapshot() as payment):
                 self.paid(await self.agreed(payment), "api")
             case Declined(decline=decline):
@@ -99,15 +115,18 @@ class Till:
             case _:
                 await self._await_capture()
 
-    async def heed(self, fact: Fact) -> bool:
+    async def heed(self, fact: Fact) -> EndReason | None:
         """While somebody thinks, another may have captured, released or refunded at the gateway itself.
 
-        Whether all that was taken has been given back there.
+        Why that leaves no sale to be made; None while one may be.
         """
         if fact.payment.gateway != self._journal.account.gateway:
             await self._cases.stray(fact.payment)
-            return False
-        payment = await self.agreed(fact.payment)
+            return None
+        seen = await self._desk.fresh(fact.payment)
+        if seen is None:
+            return None
+        payment = await self.agreed(seen)
         held = self._journal.state is CheckoutState.AUTHORIZED
         if held and payment.status is PaymentStatus.CANCELED:
             raise NoSaleError(EndReason.CANCELED_AT_GATEWAY, fact.cause)
@@ -115,17 +134,23 @@ class Till:
             self.paid(payment, fact.cause)
         elif catch_up(self._journal.booked, payment):
             self._journal.enter(self._journal.state, fact.cause, name="found_at_gateway", payment=payment)
-        return bool(payment.captured.minor) and payment.refunded(RefundStatus.SUCCEEDED) == payment.captured
+        if payment.captured.minor and payment.refunded(RefundStatus.SUCCEEDED) == payment.captured:
+            return EndReason.CANCELED_AT_GATEWAY
+        return EndReason.CAPTURE_LOST if self.is_lost() else None
 
-    async def _await_capture(self) -> None:
-        """The gateway took the capture in and tells later whether it was done."""
+    def is_lost(self) -> bool:
+        """Whether the money was taken and went away again."""
+        return self._journal.state is CheckoutState.PAID and not self._journal.booked.captured_minor
+
+    async def _await_capture(self, declined_before: str | None = None) -> None:
+        """The gateway took the capture in and tells later whether it was done; how it names the try is its own."""
         while self._journal.state is CheckoutState.AUTHORIZED:
             fact = await self._desk.next_fact(lambda: False)
             if fact and fact.payment.status is PaymentStatus.CAPTURED:
                 self.paid(await self.agreed(fact.payment), fact.cause)
             elif fact and fact.payment.status is PaymentStatus.CANCELED:
                 raise NoSaleError(EndReason.CANCELED_AT_GATEWAY, fact.cause)
-            elif fact and fact.payment.decline and fact.payment.attempt == self._desk.key(Verb.CAPTURE):
+            elif fact and fact.payment.decline and _is_declined_hold(fact.payment, declined_before):
                 raise NoSaleError(EndReason.DECLINED, fact.cause, failure_of(fact.payment.decline))
 
     def _enter(self, state: CheckoutState, payment: PaymentSnapshot, cause: str, event: EventType) -> None:
@@ -138,3 +163,8 @@ class Till:
             return "its split checkout to decide"
         asked = self._command.confirm_within_seconds is not None and self._mailbox.decision is None
         return "the shop to confirm the order" if asked else None
+
+
+def _is_declined_hold(payment: PaymentSnapshot, declined_before: str | None) -> bool:
+    """Whether the hold is open and something that was tried on it came to nothing, other than what had before."""
+    return payment.status is PaymentStatus.AUTHORIZED and payment.attempt != declined_before

@@ -2,15 +2,15 @@
 
 from temporalio import workflow
 
-from domain.booked import catch_up
+from domain.booked import catch_up, is_lost, is_lower
 from domain.checkout import Failure
 from domain.outcomes import Completed, Declined, Pending
-from domain.payment import PaymentSnapshot, PaymentStatus, RefundSnapshot, RefundStatus
+from domain.payment import Decline, PaymentSnapshot, PaymentStatus, RefundSnapshot, RefundStatus
 from domain.saga import EndReason
-from domain.states import CheckoutState
+from domain.states import ENDED, CheckoutState
 from domain.timeline import EventType
 from gateways.contract import Verb
-from workflows import options
+from workflows import options, patches
 from workflows.cases import Cases
 from workflows.desk import Desk
 from workflows.endings import ENDS, FAILURES
@@ -46,9 +46,10 @@ class Undo:
     async def run(self) -> None:
         """Go on until the gateway says that nothing is held and nothing is kept."""
         self._cases.leave_all(self._cause)
-        payment = await self._desk.look_up()
+        payment = await self._heed_loss(await self._desk.look_up())
         while not self._is_over(payment):
-            payment = await self._step(payment)
+            payment = await self._heed_loss(await self._step(payment))
+        self._cases.overcome(self._cause)
         self._note_end(payment)
         await self._journal.write()
 
@@ -56,6 +57,8 @@ class Undo:
         """Whether nothing is held and nothing is kept. A captured payment that the gateway no longer shows is not."""
         if payment is None:
             return not self._journal.booked.captured_minor
+        if self._is_outdated(payment):
+            return False
         match payment.status:
             case PaymentStatus.CANCELED:
                 return True
@@ -67,11 +70,25 @@ class Undo:
             case _:
                 return False
 
+    def _is_outdated(self, payment: PaymentSnapshot) -> bool:
+        """Whether it is shown as before the money was taken, with no word of a loss: a gateway's reads may lag."""
+        return is_lower(self._journal.booked, payment) and not is_lost(self._journal.booked, payment)
+
+    async def _heed_loss(self, payment: PaymentSnapshot | None) -> PaymentSnapshot | None:
+        """More was given back than is taken, since the capture failed after the refund: only a person can settle it."""
+        if payment is None or payment.refunded(RefundStatus.SUCCEEDED).minor <= payment.captured.minor:
+            return payment
+        if catch_up(self._journal.booked, payment):
+            await self._cases.capture_lost(payment)
+        return payment
+
     async def _step(self, payment: PaymentSnapshot | None) -> PaymentSnapshot | None:
         """Act on what the payment is now; answers what it is then."""
         if payment is None:
             await self._cases.review("payment_unknown", "the gateway no longer shows the payment that was captured")
             return await self._desk.look_up()
+        if self._is_outdated(payment):
+            return await self._wait()
         match payment.status:
             case PaymentStatus.CAPTURED:
                 return await self._give_back(payment)
@@ -111,16 +128,34 @@ class Undo:
         told = payment = await self._wait()
         if told is None or told.decline is None or told.attempt != asked:
             return told
+        if patches.shows_void_refusals():
+            self._show_refusal(told.decline)
         again_at = workflow.now() + self._void_pause
         self._void_pause = min(2 * self._void_pause, options.STUCK_PAUSE_AT_MOST)
         while payment == told:
             fact = await self._desk.next_fact(lambda: False, again_at)
             if fact is None:
                 return await self._desk.look_up()
-            payment, self._cause = fact.payment, fact.cause
+            payment, self._cause = await self._desk.fresh(fact.payment), fact.cause
         return payment
 
+    def _show_refusal(self, decline: Decline) -> None:
+        """One no is common while a capture is under way; one that stays a no needs a person."""
+        if self._void_pause >= options.STUCK_PAUSE_AT_MOST:
+            self._cases.stuck(Verb.VOID, decline.gateway_code, lasting=True)
+            return
+        waiting_for = f"the gateway, which would not release the hold ({decline.gateway_code})"
+        if self._journal.status.waiting_for != waiting_for:
+            self._journal.enter(
+                self._journal.state,
+                self._cause,
+                name="void_refused",
+                details={"code": decline.gateway_code},
+                waiting_for=waiting_for,
+            )
+
     async def _give_back(self, payment: PaymentSnapshot) -> PaymentSnapshot | None:
+        self._cases.overcome(self._cause)
         self._enter_refunding(payment)
         refund = self._our_refund(payment)
         if refund and refund.status is RefundStatus.FAILED:
@@ -149,7 +184,10 @@ class Undo:
         if fact is None:
             return await self._desk.look_up()
         self._cause = fact.cause
-        return fact.payment
+        if not patches.asks_anew():
+            return await self._desk.fresh(fact.payment)
+        # What the dispatcher saw may be older than what this saga has done since: the gateway is asked anew.
+        return await self._desk.look_up()
 
     def _our_refund(self, payment: PaymentSnapshot) -> RefundSnapshot | None:
         """The refund that the current attempt asked for."""
@@ -190,9 +228,10 @@ class Undo:
         )
 
     def _enter_kept_nothing(self, payment: PaymentSnapshot | None) -> None:
-        """End where the reason says; late money that came to nothing ends where it was."""
-        state, event = ENDS.get(self._reason, (self._started_in, None))
-        late = self._reason is EndReason.LATE_MONEY
+        """End where the reason says; late money that came to nothing ends where it was, if that was an end."""
+        late = self._reason is EndReason.LATE_MONEY and self._started_in in ENDED
+        reason = EndReason.FAILED if self._reason is EndReason.LATE_MONEY else self._reason
+        state, event = (self._started_in, None) if late else ENDS[reason]
         self._journal.enter(
             state,
             self._cause,

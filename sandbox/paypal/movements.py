@@ -115,7 +115,18 @@ def settle(gateway: Gateway, order: Json, taken: Json) -> None:
         return
     taken["status"] = "DECLINED"
     gateway.save(CAPTURE, taken)
+    if taken["authorization"] is not None:
+        _reopen(gateway, taken)
     tell(gateway, order, CAPTURE, "PAYMENT.CAPTURE.DECLINED", taken)
+
+
+def _reopen(gateway: Gateway, taken: Json) -> None:
+    """What a declined capture drew of a hold can be taken of it again; a rest that was let go stays so."""
+    hold = gateway.store.get(AUTHORIZATION, taken["authorization"])
+    assert hold is not None, "a capture's hold is kept"
+    hold["captured"] -= taken["amount"]
+    hold["status"] = "PARTIALLY_CAPTURED" if hold["captured"] else "CREATED"
+    gateway.save(AUTHORIZATION, hold)
 
 
 def give_back(

@@ -1,15 +1,17 @@
 """Bringing the books up to what a gateway says: exact, balanced, and nothing a second time."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from domain.booked import Booked, booked, catch_up
+from domain.booked import Booked, booked, catch_up, is_lost, is_lower
 from domain.money import Money
-from domain.payment import PaymentSnapshot, PaymentStatus, RefundSnapshot, RefundStatus
-from domain.postings import Transaction
+from domain.payment import Decline, DeclineCode, PaymentSnapshot, PaymentStatus, RefundSnapshot, RefundStatus
+from domain.postings import Transaction, TransactionKind
 
 AMOUNT = Money(4200, "USD")
 
@@ -66,7 +68,7 @@ def test_the_books_end_where_the_gateway_is(looks: list[PaymentSnapshot]) -> Non
 
 @given(lives())
 def test_an_old_look_moves_nothing_once_money_was_taken(looks: list[PaymentSnapshot]) -> None:
-    """A look from before the capture, coming after it, neither holds nor releases anything."""
+    """A look from before the capture, coming after it, neither holds nor releases anything, nor is it a loss."""
     on_books = Booked("USD")
     for look in looks:
         for transaction in catch_up(on_books, look):
@@ -74,7 +76,49 @@ def test_an_old_look_moves_nothing_once_money_was_taken(looks: list[PaymentSnaps
     assume(on_books.captured_minor)
     for look in looks:
         if look.status is not PaymentStatus.CAPTURED:
+            assert is_lower(on_books, look)
             assert catch_up(on_books, look) == ()
+
+
+DECLINE = Decline(DeclineCode.UNKNOWN, True, "rejected", "rejected")
+
+
+@pytest.mark.parametrize(
+    ("status", "decline", "left"),
+    [
+        (PaymentStatus.CANCELED, None, {}),
+        (PaymentStatus.PROCESSING, None, {}),
+        (PaymentStatus.APPROVED, DECLINE, {}),
+        (PaymentStatus.AUTHORIZED, DECLINE, {"gate:authorized": 4200, "gate:holds": -4200}),
+    ],
+)
+@pytest.mark.parametrize("held", [False, True])
+def test_captured_money_that_goes_away_is_taken_off(
+    status: PaymentStatus, decline: Decline | None, left: dict[str, int], held: bool
+) -> None:
+    """The correction is one new transaction; a hold that is open again is on the books again, and said once."""
+    looks = [payment(PaymentStatus.AUTHORIZED)] if held else []
+    written: list[Transaction] = []
+    for look in [*looks, payment(PaymentStatus.CAPTURED)]:
+        written += catch_up(booked("USD", written), look)
+    gone = replace(payment(status), decline=decline)
+    assert is_lost(booked("USD", written), gone)
+    correction = catch_up(booked("USD", written), gone)
+    assert [transaction.kind for transaction in correction] == [TransactionKind.CAPTURE_FAILED]
+    written += correction
+    assert booked("USD", written).captured_minor == 0
+    assert balances(written) == left
+    assert catch_up(booked("USD", written), gone) == ()
+
+
+def test_money_that_went_away_can_come_again() -> None:
+    """Taken, gone with the hold open again, and taken again: the books have it once, and no hold."""
+    written: list[Transaction] = []
+    gone = replace(payment(PaymentStatus.AUTHORIZED), decline=DECLINE)
+    for look in [payment(PaymentStatus.CAPTURED), gone, payment(PaymentStatus.CAPTURED)]:
+        written += catch_up(booked("USD", written), look)
+    assert balances(written) == {"gate:balance": 4200, "gate:sales": -4200}
+    assert booked("USD", written) == Booked("USD", captured_minor=4200)
 
 
 def test_a_refund_that_fails_after_it_had_settled_is_taken_back() -> None:

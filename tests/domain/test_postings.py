@@ -33,6 +33,8 @@ def test_every_step_balances_and_is_named(gateway: str, amount: Money) -> None:
         postings.void(gateway, "x", amount),
         postings.capture(gateway, "x", amount, amount.zero()),
         postings.capture(gateway, "x", amount, amount),
+        postings.capture_failed(gateway, "x", amount, amount.zero()),
+        postings.capture_failed(gateway, "x", amount, amount),
         postings.refund(gateway, "x", amount),
         postings.refund_settled(gateway, "x", amount),
         postings.refund_failed(gateway, "x", amount, settled=False),
@@ -76,6 +78,15 @@ def test_money_taken_and_given_back_leaves_nothing(gateway: str, amount: Money, 
     assert balances(*before, taken, back, postings.refund_failed(gateway, "re", amount, settled=False)) == sold
     came_back = postings.refund_failed(gateway, "re", amount, settled=True)
     assert balances(*before, taken, back, settled, came_back) == sold
+
+
+@given(GATEWAYS, MONEY, st.booleans())
+def test_a_capture_that_fails_leaves_what_was_before(gateway: str, amount: Money, held: bool) -> None:
+    """The reverse of the capture, with the hold that was released by it or without one."""
+    before = [postings.authorize(gateway, "pi", amount)] if held else []
+    hold = amount if held else amount.zero()
+    taken = postings.capture(gateway, "pi", amount, hold)
+    assert balances(*before, taken, postings.capture_failed(gateway, "pi", amount, hold)) == balances(*before)
 
 
 @given(GATEWAYS, st.lists(st.integers(1, 10**6), min_size=1, max_size=6))

@@ -55,6 +55,11 @@ def test_a_tender_that_was_refunded_in_full_while_all_waited_is_lost() -> None:
     assert why_lost(CheckoutStatus(S.PAID, captured_minor=3000, refunded_minor=2999)) is None
 
 
+def test_a_tender_whose_money_went_away_is_lost() -> None:
+    """Paid, with nothing captured any more: there is no sale to be made with it."""
+    assert why_lost(CheckoutStatus(S.PAID)) is EndReason.CAPTURE_LOST
+
+
 def test_what_is_taken_is_held() -> None:
     """Each state on the way to a sale implies those before it."""
     held = {state for state in S if is_held(CheckoutStatus(state))}

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.checkout import CheckoutStatus
-from domain.postings import refund_failed
+from domain.postings import capture_failed, refund_failed
 from domain.states import CheckoutState
 from domain.timeline import Entry, terms_of
 from ledger.books import Books
@@ -172,6 +172,16 @@ async def test_a_refund_that_comes_back_counts_no_more(engine: AsyncEngine, book
         status = CheckoutStatus(CheckoutState.NEEDS_REVIEW, f"pi_{made.id}", PRICE.minor, kept)
         money = (refund_failed("stripe", "re_1", PRICE, settled=True),)
         await books.append(made.id, [Entry("came-back", status, "webhook:evt_9", NOW, {}, money)])
+        assert ((await verify(engine, made.id)).breach is None) == holds
+
+
+async def test_a_capture_that_fails_counts_no_more(engine: AsyncEngine, books: Books) -> None:
+    """When captured money goes away again, the books hold with nothing captured, and not with the old total."""
+    for captured, holds in ((0, True), (PRICE.minor, False)):
+        made = await whole_life(books)
+        status = CheckoutStatus(CheckoutState.NEEDS_REVIEW, f"pi_{made.id}", captured, PRICE.minor)
+        money = (capture_failed("stripe", f"pi_{made.id}", PRICE, PRICE.zero()),)
+        await books.append(made.id, [Entry("bounced", status, "webhook:evt_9", NOW, {}, money)])
         assert ((await verify(engine, made.id)).breach is None) == holds
 
 

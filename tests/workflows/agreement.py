@@ -14,6 +14,7 @@ _AT_GATEWAY = {
     "release": "release",
     "charge": "take",
     "capture": "take",
+    "capture_failure": "take_back",
     "refund": "refund",
     "refund_failure": "refund_back",
 }
@@ -21,6 +22,7 @@ _ON_BOOKS = {
     TransactionKind.AUTHORIZE: "hold",
     TransactionKind.VOID: "release",
     TransactionKind.CAPTURE: "take",
+    TransactionKind.CAPTURE_FAILED: "take_back",
     TransactionKind.REFUND: "refund",
     TransactionKind.REFUND_FAILED: "refund_back",
 }
@@ -54,10 +56,10 @@ async def agree(shop: Shop, checkout: Checkout) -> CheckoutStatus:
     assert (await verify(shop.parts.engine, checkout.id)).breach is None, context
     taken = [amount for _, kind, amount in gateways.elements() if kind == "take"]
     assert len(taken) <= 1, context
-    assert sum(taken) == status.captured_minor, context
+    assert sum(taken) - _sum(gateways, "take_back") == status.captured_minor, context
     if status.state in ENDED:
         kept = checkout.amount.minor if status.state == "completed" else 0
-        assert _sum(gateways, "take") - _sum(gateways, "refund") + _sum(gateways, "refund_back") == kept, context
+        assert status.captured_minor - _sum(gateways, "refund") + _sum(gateways, "refund_back") == kept, context
         assert _sum(gateways, "hold") <= _sum(gateways, "release") + _sum(gateways, "take"), context
     return status
 

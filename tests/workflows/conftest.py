@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from devstack.temporal import temporal_server
+from tests.conftest import new_database
+from tests.workflows.several import HASTY, further_gateways
 from tests.workflows.support import Shop, running_shop
 
 
@@ -29,10 +31,23 @@ async def shop(
 async def _no_faults_left(request: pytest.FixtureRequest) -> AsyncIterator[None]:
     """A test's faults end with it."""
     yield
-    if "shop" in request.fixturenames:
-        await request.getfixturevalue("shop").sandbox.delete("/sandbox/faults")
+    for name in {"shop", "shops"} & set(request.fixturenames):
+        await request.getfixturevalue(name).sandbox.delete("/sandbox/faults")
 
 
 def pytest_sessionfinish() -> None:
     """Let the SDK's native threads end before the interpreter does (temporalio/sdk-python#300)."""
     time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+async def shops(
+    tmp_path_factory: pytest.TempPathFactory, server_url: str, template_database: str, temporal_address: str
+) -> AsyncIterator[Shop]:
+    """A stack with gateways that fail, on books of its own: breakers are shared by all who share a database."""
+    async with (
+        new_database(server_url, template_database) as url,
+        running_shop(tmp_path_factory.mktemp("failover"), url, temporal_address, further_gateways) as running,
+    ):
+        running.policy = HASTY
+        yield running

@@ -88,6 +88,26 @@ async def canceled_during_a_capture(shop: Shop) -> str:
     return checkout.workflow_id
 
 
+async def capture_lost(shop: Shop) -> str:
+    """Taken, and gone before the shop had said yes: no sale, and the hold that is open again is released."""
+    checkout = await shop.open(gateway="adyen", **CONFIRMED)
+    await shop.pay(checkout, method="capture_fails")
+    await shop.until(checkout, "paid")
+    await shop.world("adyen").settle()
+    return checkout.workflow_id
+
+
+async def late_capture_lost(shop: Shop) -> str:
+    """Sold, and the money gone after that: a case, which a person closes."""
+    checkout = await shop.open(gateway="adyen")
+    await shop.pay(checkout, method="capture_fails")
+    await shop.handle(checkout).result()
+    await shop.world("adyen").settle()
+    await shop.until(checkout, "needs_review")
+    await shop.parts.client.get_workflow_handle(f"late/{checkout.id}").signal("retry_now")
+    return f"late/{checkout.id}"
+
+
 async def failed_over(shop: Shop) -> str:
     """The first gateway asked to come back later."""
     checkout = await shop.record(gateway="stripe", alternatives=("paypal",))
@@ -150,6 +170,8 @@ SCENARIOS: list[Callable[[Shop], Awaitable[str]]] = [
     told_refunded,
     told_late_released,
     canceled_during_a_capture,
+    capture_lost,
+    late_capture_lost,
     failed_over,
     failed_over_after_silence,
     given_up_while_opening,

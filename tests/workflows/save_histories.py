@@ -5,6 +5,7 @@ Runs on a stack of its own. The file name is the ending and the day it was saved
 
 import asyncio
 import json
+import re
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
@@ -260,8 +261,14 @@ async def save(shop: Shop, scenario: Callable[[Shop], Awaitable[str]]) -> None:
     print(path.name)  # noqa: T201
 
 
+_STICKY_QUEUE = re.compile(r"\d+@.+-[0-9a-f]{32}")
+"""A worker's own queue: process, host and a random part."""
+
+
 def without_machine(value: Any) -> Any:
     """The history without what only tells of the machine that made it: stack traces, process and host names."""
+    if isinstance(value, str) and _STICKY_QUEUE.fullmatch(value):
+        return "sticky"
     if isinstance(value, list):
         return [without_machine(item) for item in value]
     if not isinstance(value, dict):

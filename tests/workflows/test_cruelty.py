@@ -21,7 +21,7 @@ from tests.workflows.support import Shop, eventually, running_shop
 
 POLICY = SagaPolicy(poll_after_seconds=2, poll_at_most_seconds=4, stuck_after_seconds=8, failover_after_seconds=4)
 CHECKOUTS = 36
-SEEDS = (1, 2)
+SEEDS = (1,)
 GATEWAYS = ("stripe", "paypal", "adyen")
 KINDS = ("reset_after", "error_500_after", "error_500_before", "stored_500", "rate_limit_429", "html_502")
 READS = ("lookup", "find")

@@ -1,125 +1,19 @@
 """Going on to the next gateway: only with proof that nothing happened at the one before."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 import worker
 from api.sagas import Sagas
 from api.wiring import accounts_of
-from domain.checkout import Checkout, CheckoutStatus
-from domain.outcomes import Answer, Declined
-from domain.payment import Decline, DeclineCode
-from domain.saga import SagaPolicy
-from gateways.contract import CreatePayment, Evidence, Gateway
-from gateways.paypal.adapter import PayPalGateway
-from gateways.registry import Builder
-from gateways.stripe.adapter import StripeGateway
 from ledger.breakers import Breakers
-from ledger.contract import Operation
-from ledger.operations import Operations
-from tests.conftest import new_database
 from tests.workflows.agreement import agree
-from tests.workflows.sandboxes import Announced, paypal_options, stripe_options
-from tests.workflows.support import Shop, eventually, running_shop
-
-GATEWAYS = ("stripe", "paypal", "adyen")
-HASTY = SagaPolicy(poll_after_seconds=20, poll_at_most_seconds=60, stuck_after_seconds=10, failover_after_seconds=4)
-NOWHERE = "http://127.0.0.1:9"
-
-
-class Reluctant(StripeGateway):
-    """Declines whatever it is asked to open."""
-
-    hard = False
-
-    async def create(self, request: CreatePayment) -> Answer:
-        """No."""
-        return Declined(Decline(DeclineCode.TRY_AGAIN_LATER, self.hard, "not_today", "not today"))
-
-
-class Opposed(Reluctant):
-    """Declines for good."""
-
-    hard = True
-
-
-def further_gateways(sandbox: Announced) -> dict[str, Builder]:
-    """Gateways that will not open a payment, each for a reason of its own."""
-    stripe = stripe_options(sandbox)
-
-    def closed(evidence: Evidence) -> Gateway:
-        return StripeGateway(stripe_options(sandbox, NOWHERE))
-
-    def locked(evidence: Evidence) -> Gateway:
-        return PayPalGateway(paypal_options(sandbox, client_secret="wrong"), evidence)
-
-    return {
-        "closed": closed,
-        "locked": locked,
-        "reluctant": lambda evidence: Reluctant(stripe),
-        "opposed": lambda evidence: Opposed(stripe),
-    }
-
-
-@pytest.fixture(scope="module")
-async def shops(
-    tmp_path_factory: pytest.TempPathFactory, server_url: str, template_database: str, temporal_address: str
-) -> AsyncIterator[Shop]:
-    """A stack with gateways that fail, on books of its own: breakers are shared by all who share a database."""
-    async with (
-        new_database(server_url, template_database) as url,
-        running_shop(tmp_path_factory.mktemp("failover"), url, temporal_address, further_gateways) as running,
-    ):
-        running.policy = HASTY
-        yield running
-
-
-@pytest.fixture(autouse=True)
-async def _no_faults_stay(shops: Shop) -> AsyncIterator[None]:
-    """A test's faults end with it."""
-    yield
-    await shops.sandbox.delete("/sandbox/faults")
-
-
-async def operations(shop: Shop, checkout: Checkout) -> list[Operation]:
-    """The checkout's creates, oldest first."""
-    return [op for op in await Operations(shop.parts.engine).of_checkout(checkout.id) if op.verb == "create"]
-
-
-async def tried(shop: Shop, checkout: Checkout) -> list[tuple[str, str]]:
-    """The keys under which a payment was asked for, and where."""
-    return [(op.key.removeprefix(f"{checkout.id}:"), op.gateway) for op in await operations(shop, checkout)]
-
-
-async def moves(shop: Shop, checkout: Checkout) -> list[tuple[Any, Any, Any]]:
-    """From where to where the checkout went, and why."""
-    rows = [row for row in await shop.timeline(checkout) if row.key.startswith("failed_over")]
-    return [(row.details["from"], row.details["to"], row.details["reason"]) for row in rows]
-
-
-async def outcomes(shop: Shop, gateway: str, reference: str) -> list[str | None]:
-    """What became of this gateway's events about the checkout."""
-    query = text("SELECT outcome FROM webhook_inbox WHERE gateway = :gateway AND reference = :reference AND relevant")
-    async with shop.parts.engine.connect() as connection:
-        rows = await connection.execute(query, {"gateway": gateway, "reference": reference})
-        return [row.outcome for row in rows]
-
-
-async def sold(shop: Shop, checkout: Checkout, gateway: str) -> CheckoutStatus:
-    """The customer pays where the checkout ended up; it completes there, and all books agree."""
-    await shop.until(checkout, "awaiting_payment", patience=40)
-    assert (await shop.record_of(checkout)).gateway == gateway
-    await shop.pay_with(checkout, "good")
-    await shop.until(checkout, "completed")
-    assert {row["gateway"] for row in await shop.gateway_rows(checkout)} == {gateway}
-    return await agree(shop, checkout)
+from tests.workflows.several import GATEWAYS, HASTY, moves, sold, tried
+from tests.workflows.support import Shop, eventually
 
 
 @pytest.mark.parametrize("second", GATEWAYS)
@@ -213,6 +107,16 @@ async def test_a_payment_that_shows_late_is_used(shops: Shop) -> None:
     assert await moves(shops, checkout) == []
 
 
+async def test_a_look_up_that_fails_is_no_proof(shops: Shop) -> None:
+    """Stripe opened it, stored a 500 for the key and is too busy to be asked: it is not left for that."""
+    checkout = await shops.record(gateway="stripe", alternatives=("paypal",))
+    await shops.strike("create", "stored_500", checkout)
+    await shops.strike("find", "rate_limit_429", checkout, count=3)
+    assert await shops.sagas(replace(HASTY, failover_after_seconds=8)).open(checkout, 30)
+    await sold(shops, checkout, "stripe")
+    assert await moves(shops, checkout) == []
+
+
 @pytest.mark.parametrize("first", GATEWAYS)
 async def test_a_breaker_that_is_open_sends_on_at_once(shops: Shop, first: str) -> None:
     """Maintenance: the call is kept back, so nothing happened, and nobody waits for it."""
@@ -273,80 +177,6 @@ async def test_a_decline_for_good_after_the_next_step_is_the_end(shops: Shop) ->
     await shops.until(checkout, "declined")
     assert await moves(shops, checkout) == []
     assert await shops.moved(checkout) == {}
-
-
-async def left_for(shops: Shop, first: str, second: str, **changes: Any) -> Checkout:
-    """A checkout that went on from a gateway which gave no answer."""
-    checkout = await shops.record(gateway=first, alternatives=(second,), **changes)
-    await shops.strike("create", "timeout_after" if first == "paypal" else "timeout_before", checkout, count=1000)
-    assert await shops.sagas().open(checkout, 30)
-    await shops.sandbox.delete("/sandbox/faults")
-    assert (await shops.record_of(checkout)).gateway == second
-    return checkout
-
-
-async def test_what_stays_behind_takes_no_money(shops: Shop) -> None:
-    """An order that was opened unheard is approved by somebody: nobody captures it, its events say `left_behind`."""
-    checkout = await left_for(shops, "paypal", "stripe")
-    overview = (await shops.sandbox.get("/")).text
-    row = next(line for line in overview.split("<tr>") if checkout.id in line and "/paypal/approve/" in line)
-    page = row.partition('href="')[2].partition('"')[0]
-    assert (await shops.sandbox.post(page, data={"outcome": "approve"})).status_code in (200, 303)
-    seen = await eventually(
-        lambda: outcomes(shops, "paypal", checkout.id), lambda seen: {*seen} - {None, "not_yet"} != set()
-    )
-    assert set(seen) == {"left_behind"}
-    await sold(shops, checkout, "stripe")
-
-
-async def charge_at_stripe(shops: Shop, checkout: Checkout) -> None:
-    """Money turns up at the gateway that was left, under our reference."""
-    form = {
-        "amount": "4200",
-        "currency": "usd",
-        "payment_method": "pm_card_visa",
-        "confirm": "true",
-        "metadata[checkout_id]": checkout.id,
-    }
-    headers = {"Authorization": "Bearer sk_test_x"}
-    answer = await shops.sandbox.post("/v1/payment_intents", data=form, headers=headers)
-    assert answer.is_success, answer.text
-
-
-async def test_money_at_a_gateway_that_was_left_is_a_case(shops: Shop) -> None:
-    """It is neither taken for the sale nor given back: a person looks, and the sale goes on where it is."""
-    checkout = await left_for(shops, "stripe", "paypal")
-    await charge_at_stripe(shops, checkout)
-    status = await shops.until(checkout, "needs_review")
-    assert status.failure is not None
-    assert (status.failure.code, status.stuck) == ("stray_payment", True)
-    await shops.handle(checkout).signal("retry_now")
-    await shops.until(checkout, "awaiting_payment")
-    await shops.pay_with(checkout, "good")
-    await shops.until(checkout, "completed")
-    rows = await shops.gateway_rows(checkout)
-    assert sorted((row["gateway"], row["operation"]) for row in rows) == [("paypal", "charge"), ("stripe", "charge")]
-    assert {row.account.partition(":")[0] for row in await shops.books.postings(checkout.id)} == {"paypal"}
-
-
-@pytest.mark.parametrize("state", ["completed", "expired"])
-async def test_money_at_a_gateway_that_was_left_is_a_case_after_the_end_too(shops: Shop, state: str) -> None:
-    """The checkout has ended, well or not: the stray payment is shown to a person, and the end stays what it was."""
-    within = timedelta(minutes=30) if state == "completed" else timedelta(seconds=12)
-    checkout = await left_for(shops, "stripe", "paypal", expires_at=datetime.now(UTC) + within)
-    if state == "completed":
-        await shops.pay_with(checkout, "good")
-    await shops.until(checkout, state)
-    await shops.handle(checkout).result()
-    await charge_at_stripe(shops, checkout)
-    status = await eventually(lambda: shops.status(checkout), lambda seen: seen.stuck)
-    assert status.waiting_for == "a person (stray_payment)"
-    late = shops.parts.client.get_workflow_handle(f"late/{checkout.id}")
-    await late.signal("retry_now")
-    await late.result()
-    status = await shops.status(checkout)
-    assert (status.state, status.stuck) == (state, False)
-    assert "refund" not in await shops.moved(checkout)
 
 
 async def test_a_cancel_while_gateways_are_tried_ends_it(shops: Shop) -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from temporalio.client import WorkflowFailureError
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
@@ -84,15 +85,19 @@ async def test_a_hold_is_released_before_the_gateway_lets_it_lapse(
     assert timedelta(days=6) < rows[-1].at - rows[0].at < timedelta(days=7)
 
 
+@pytest.mark.parametrize("gateway", ["stripe", "adyen"])
 async def test_a_paid_order_that_nobody_confirms_for_thirty_days_is_refunded(
-    long_shop: Shop, skipping: WorkflowEnvironment
+    long_shop: Shop, skipping: WorkflowEnvironment, gateway: str
 ) -> None:
-    """The longest confirmation there is."""
-    checkout = await long_shop.open(PATIENT, confirm_within_seconds=int(timedelta(days=30).total_seconds()))
-    await long_shop.pay(checkout)
+    """The longest confirmation there is, also where the money was held first: what is taken lapses with no hold."""
+    seconds = int(timedelta(days=30).total_seconds())
+    checkout = await long_shop.open(PATIENT, gateway=gateway, confirm_within_seconds=seconds)
+    await long_shop.pay_with(checkout, "good")
     await long_shop.until(checkout, "paid")
     status = await end_of(skipping, checkout)
     assert (status.state, status.refunded_minor) == ("refunded", 4200)
+    rows = await long_shop.timeline(checkout)
+    assert rows[-1].at - rows[0].at >= timedelta(days=30)
 
 
 async def test_a_gateway_that_is_down_for_days_delays_the_refund_only(
@@ -130,7 +135,9 @@ async def test_a_refund_that_takes_nine_days_is_waited_for(long_shop: Shop, skip
     assert status.state == "refunded"
 
 
-async def test_a_gateway_that_says_nothing_new_for_days_is_shown(long_shop: Shop, skipping: WorkflowEnvironment) -> None:
+async def test_a_gateway_that_says_nothing_new_for_days_is_shown(
+    long_shop: Shop, skipping: WorkflowEnvironment
+) -> None:
     """Nothing fails and nothing comes: a person is told to look, and no more of it once the gateway speaks."""
     checkout = await long_shop.open(PATIENT, confirm_within_seconds=600)
     await long_shop.pay(checkout, method="pm_card_pendingRefund")
@@ -145,3 +152,23 @@ async def test_a_gateway_that_says_nothing_new_for_days_is_shown(long_shop: Shop
     await long_shop.sandbox.post("/sandbox/settle")
     status = await end_of(skipping, checkout)
     assert (status.state, status.stuck, status.waiting_for) == ("refunded", False, None)
+
+
+async def test_a_void_that_is_refused_for_hours_is_a_case(long_shop: Shop, skipping: WorkflowEnvironment) -> None:
+    """The pauses between the tries have become as long as they get: a person is asked once, until it gets on."""
+    checkout = await long_shop.open(PATIENT, gateway="adyen")
+    await long_shop.pay(checkout, method="capture_slow")
+    await long_shop.until(checkout, "authorized")
+    await long_shop.handle(checkout).cancel()
+    await eventually(lambda: long_shop.status(checkout), lambda seen: "release" in (seen.waiting_for or ""))
+    assert not (await long_shop.status(checkout)).stuck
+    await skipping.sleep(timedelta(hours=8))
+    status = await eventually(lambda: long_shop.status(checkout), lambda seen: seen.stuck)
+    assert status.state == "needs_review"
+    await long_shop.sandbox.post("/sandbox/settle")
+    with pytest.raises(WorkflowFailureError):
+        await end_of(skipping, checkout)
+    status = await long_shop.status(checkout)
+    assert (status.state, status.stuck, status.waiting_for) == ("refunded", False, None)
+    assert (await long_shop.path(checkout)).count("needs_review") == 1
+    assert await long_shop.taken(checkout) == 1
