@@ -19,6 +19,11 @@ from ledger.migrate import migrate
 TEMPLATE = "paysaga_template"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The sagas' tests first: they take longest, and what is left for the end should be short."""
+    items.sort(key=lambda item: "workflows" not in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """The URL of a Postgres of this run's own, or of PAYSAGA_TEST_DATABASE_URL; tests make their databases there."""

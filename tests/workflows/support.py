@@ -2,8 +2,9 @@
 
 import asyncio
 import secrets
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,6 +40,7 @@ from workflows.runner import CHECKED
 
 T = TypeVar("T")
 PATIENCE = 30.0
+DRAIN_SECONDS = 60.0
 _MEANS_FIELD = {"stripe": "payment_method", "paypal": "funding", "adyen": "card"}
 # The books are shared by all tests: one's broken gateway must not keep back another's calls.
 NEVER_TRIPPED = BreakerPolicy(failures=1_000_000)
@@ -210,6 +212,25 @@ async def running_api(settings: ApiSettings, port: int) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
+async def ended_in_time(running: AbstractAsyncContextManager[None]) -> AsyncIterator[None]:
+    """What runs, without waiting for its end for ever: a worker that does not drain says what its tasks wait for."""
+    await running.__aenter__()
+    try:
+        yield
+    finally:
+        ending = asyncio.create_task(_end(running))
+        _, late = await asyncio.wait({ending}, timeout=DRAIN_SECONDS)
+        if late:
+            for task in asyncio.all_tasks():
+                task.print_stack(limit=6)
+            warnings.warn(f"the worker did not drain within {DRAIN_SECONDS:.0f} s", stacklevel=2)
+
+
+async def _end(running: AbstractAsyncContextManager[None]) -> None:
+    await running.__aexit__(None, None, None)
+
+
+@asynccontextmanager
 async def running_shop(
     folder: Path,
     database_url: str,
@@ -224,7 +245,7 @@ async def running_shop(
         async with (
             running_api(settings, port),
             parts_of(settings) as parts,
-            worker.running(parts),
+            ended_in_time(worker.running(parts)),
             httpx.AsyncClient(base_url=announced.url, timeout=60) as sandbox,
         ):
             yield Shop(parts, Books(parts.engine), sandbox, announced)
