@@ -8,7 +8,7 @@ import pytest
 from devstack.temporal import temporal_server
 from tests.conftest import new_database
 from tests.workflows.several import HASTY, further_gateways
-from tests.workflows.support import Shop, running_shop
+from tests.workflows.support import Shop, ended_in_time, running_shop
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,8 @@ async def shop(
     tmp_path_factory: pytest.TempPathFactory, database_url: str, temporal_address: str
 ) -> AsyncIterator[Shop]:
     """The running stack."""
-    async with running_shop(tmp_path_factory.mktemp("shop"), database_url, temporal_address) as running:
+    stack = running_shop(tmp_path_factory.mktemp("shop"), database_url, temporal_address)
+    async with ended_in_time(stack) as running:
         yield running
 
 
@@ -47,7 +48,9 @@ async def shops(
     """A stack with gateways that fail, on books of its own: breakers are shared by all who share a database."""
     async with (
         new_database(server_url, template_database) as url,
-        running_shop(tmp_path_factory.mktemp("failover"), url, temporal_address, further_gateways) as running,
+        ended_in_time(
+            running_shop(tmp_path_factory.mktemp("failover"), url, temporal_address, further_gateways)
+        ) as running,
     ):
         running.policy = HASTY
         yield running

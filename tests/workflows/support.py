@@ -40,7 +40,7 @@ from workflows.runner import CHECKED
 
 T = TypeVar("T")
 PATIENCE = 30.0
-DRAIN_SECONDS = 60.0
+END_SECONDS = 60.0
 _MEANS_FIELD = {"stripe": "payment_method", "paypal": "funding", "adyen": "card"}
 # The books are shared by all tests: one's broken gateway must not keep back another's calls.
 NEVER_TRIPPED = BreakerPolicy(failures=1_000_000)
@@ -212,21 +212,18 @@ async def running_api(settings: ApiSettings, port: int) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def ended_in_time(running: AbstractAsyncContextManager[None]) -> AsyncIterator[None]:
-    """What runs, without waiting for its end for ever: a worker that does not drain says what its tasks wait for."""
-    await running.__aenter__()
-    try:
-        yield
-    finally:
-        ending = asyncio.create_task(_end(running))
-        _, late = await asyncio.wait({ending}, timeout=DRAIN_SECONDS)
-        if late:
-            for task in asyncio.all_tasks():
-                task.print_stack(limit=6)
-            warnings.warn(f"the worker did not drain within {DRAIN_SECONDS:.0f} s", stacklevel=2)
+async def ended_in_time(running: AbstractAsyncContextManager[T]) -> AsyncIterator[T]:
+    """What runs, without waiting for its end for ever: a stack that does not come down says what its tasks wait for."""
+    yield await running.__aenter__()
+    ending = asyncio.create_task(_end(running))
+    _, late = await asyncio.wait({ending}, timeout=END_SECONDS)
+    if late:
+        for task in asyncio.all_tasks():
+            task.print_stack(limit=8)
+        warnings.warn(f"the stack did not come down within {END_SECONDS:.0f} s", stacklevel=2)
 
 
-async def _end(running: AbstractAsyncContextManager[None]) -> None:
+async def _end(running: AbstractAsyncContextManager[T]) -> None:
     await running.__aexit__(None, None, None)
 
 
@@ -245,7 +242,7 @@ async def running_shop(
         async with (
             running_api(settings, port),
             parts_of(settings) as parts,
-            ended_in_time(worker.running(parts)),
+            worker.running(parts),
             httpx.AsyncClient(base_url=announced.url, timeout=60) as sandbox,
         ):
             yield Shop(parts, Books(parts.engine), sandbox, announced)
