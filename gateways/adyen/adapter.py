@@ -10,7 +10,6 @@ from gateways.adyen import declines, translate, webhooks
 from gateways.adyen.capabilities import capabilities
 from gateways.adyen.client import AdyenConnection
 from gateways.adyen.currencies import asked_amount
-from gateways.adyen.errors import RefusalError
 from gateways.adyen.options import AdyenOptions
 from gateways.adyen.reader import AdyenReader
 from gateways.adyen.translate import NAME, Seen
@@ -25,6 +24,7 @@ from gateways.contract import (
     VoidPayment,
     WebhookEvent,
 )
+from gateways.refusal import RefusalError
 
 _UNEXPECTED_STATE = "unexpected_state"
 _MISSING = "payment_link_not_found"

@@ -15,7 +15,6 @@ A 5xx is never said to have spent its key: what was asked for may still be told 
 which shows nothing yet would be no reason to ask again under another key.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from domain.errors import (
@@ -25,11 +24,10 @@ from domain.errors import (
     GatewayRefusedError,
     OutcomeUnknownError,
 )
-from domain.outcomes import Declined
-from domain.payment import Decline
 from gateways.adyen import declines
 from gateways.adyen.scrub import scrubbed
 from gateways.http import HttpAnswer
+from gateways.refusal import Refusal, RefusalError
 
 TRANSIENT_HEADER = "transient-error"
 
@@ -38,42 +36,6 @@ _AMOUNT_CODES = frozenset({"100", "137", "138"})
 _KEY_IN_USE = "704"
 _ACCOUNT_TYPES = frozenset({"security", "configuration"})
 _NOT_FOUND = "not found"
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """What Adyen said when it refused a request: its code, and a decline when the refusal names a reason.
-
-    `missing`: what the request was about does not exist.
-    """
-
-    code: str
-    message: str
-    decline: Decline | None = None
-    missing: bool = False
-
-
-class RefusalError(Exception):
-    """Adyen refused the content of one request. It never leaves the adapter: see `declined` and `as_error`."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(f"{refusal.code}: {refusal.message}")
-        self.refusal = refusal
-
-    @property
-    def missing(self) -> bool:
-        """Whether the request was about something that does not exist."""
-        return self.refusal.missing
-
-    def declined(self) -> Declined:
-        """The refusal as an answer. Raises GatewayRefusedError when Adyen named no reason."""
-        if self.refusal.decline is None:
-            raise self.as_error() from None
-        return Declined(self.refusal.decline)
-
-    def as_error(self) -> GatewayRefusedError:
-        """The refusal as an error, for calls that cannot be declined."""
-        return GatewayRefusedError(self.refusal.code, self.refusal.message)
 
 
 def read_error(answer: HttpAnswer) -> GatewayError | RefusalError:

@@ -8,11 +8,11 @@ from domain.errors import OutcomeUnknownError, WebhookNotAuthenticError
 from domain.payment import PaymentSnapshot, PaymentStatus
 from gateways.adyen import translate
 from gateways.adyen.client import AdyenConnection, Link
-from gateways.adyen.errors import RefusalError
 from gateways.adyen.options import AdyenOptions
 from gateways.adyen.translate import NAME, Seen
 from gateways.adyen.webhooks import Notification, notifications
 from gateways.contract import Evidence, GatewayTransaction
+from gateways.refusal import RefusalError
 
 _log = logging.getLogger(__name__)
 

@@ -23,9 +23,10 @@ from gateways.paypal.answers import after_refund, after_void, as_it_is, not_aske
 from gateways.paypal.capabilities import capabilities
 from gateways.paypal.certificates import Certificates
 from gateways.paypal.client import PayPalConnection
-from gateways.paypal.errors import MISSING, PAYER_ACTION_REQUIRED, RefusalError
+from gateways.paypal.errors import MISSING, PAYER_ACTION_REQUIRED
 from gateways.paypal.options import PayPalOptions
 from gateways.paypal.reader import Order, PayPalReader
+from gateways.refusal import RefusalError
 
 
 class PayPalGateway:

@@ -14,7 +14,6 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from domain.errors import (
@@ -24,10 +23,10 @@ from domain.errors import (
     GatewayRefusedError,
     OutcomeUnknownError,
 )
-from domain.outcomes import Declined
-from domain.payment import Decline, PaymentSnapshot
+from domain.payment import Decline
 from gateways.http import HttpAnswer
 from gateways.paypal import declines
+from gateways.refusal import Refusal, RefusalError
 
 Scrub = Callable[[str], str]
 
@@ -52,42 +51,6 @@ _ACCOUNT_ISSUES = frozenset(
 _WORD = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 # Links that lead the payer back to PayPal to choose again.
 _PAYER_LINKS = ("redirect", "payer-action")
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """What PayPal said when it refused a request: its word, and a decline when the refusal names a reason.
-
-    `payer_url`: where the payer may choose another means, if PayPal names it.
-    """
-
-    code: str
-    message: str
-    decline: Decline | None
-    payer_url: str | None = None
-
-
-class RefusalError(Exception):
-    """PayPal refused the content of one request. It never leaves the adapter: see `declined` and `as_error`."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(f"{refusal.code}: {refusal.message}")
-        self.refusal = refusal
-
-    @property
-    def code(self) -> str:
-        """PayPal's own word for the reason."""
-        return self.refusal.code
-
-    def declined(self, evidence: PaymentSnapshot | None = None) -> Declined:
-        """The refusal as an answer. Raises GatewayRefusedError when PayPal named no reason."""
-        if self.refusal.decline is None:
-            raise self.as_error() from None
-        return Declined(self.refusal.decline, evidence)
-
-    def as_error(self) -> GatewayRefusedError:
-        """The refusal as an error, for calls that cannot be declined."""
-        return GatewayRefusedError(self.refusal.code, self.refusal.message)
 
 
 def read_error(answer: HttpAnswer, scrub: Scrub) -> GatewayError | RefusalError:
@@ -119,7 +82,7 @@ def _refusal(status: int, document: Mapping[str, Any], issue: str, message: str)
     elif status == 400 and named:
         decline = declines.invalid_request(issue, message)
     code = MISSING if status == 404 else issue
-    return Refusal(code, message, None if status == 404 else decline, _payer_url(document))
+    return Refusal(code, message, None if status == 404 else decline, payer_url=_payer_url(document))
 
 
 def _issue(document: Mapping[str, Any], scrub: Scrub) -> tuple[str | None, str | None]:

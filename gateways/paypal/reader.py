@@ -12,10 +12,11 @@ from domain.payment import PaymentSnapshot, PaymentStatus
 from gateways.contract import Evidence, GatewayTransaction
 from gateways.paypal import fields, translate
 from gateways.paypal.client import PayPalConnection
-from gateways.paypal.errors import MISSING, RefusalError
+from gateways.paypal.errors import MISSING
 from gateways.paypal.fields import Object
 from gateways.paypal.translate import NAME, Payments
 from gateways.paypal.webhooks import hinted_payment
+from gateways.refusal import RefusalError
 
 _log = logging.getLogger(__name__)
 

@@ -16,11 +16,12 @@ from gateways.contract import (
     VoidPayment,
     WebhookEvent,
 )
+from gateways.refusal import RefusalError
 from gateways.stripe import declines, translate, webhooks
 from gateways.stripe.capabilities import capabilities
 from gateways.stripe.client import StripeConnection
 from gateways.stripe.currencies import charge_amount, part_amount
-from gateways.stripe.errors import UNEXPECTED_STATE, RefusalError
+from gateways.stripe.errors import UNEXPECTED_STATE
 from gateways.stripe.options import StripeOptions
 from gateways.stripe.reader import EXPAND, StripeReader
 from gateways.stripe.translate import NAME, REFERENCE, REFUND_REFERENCE

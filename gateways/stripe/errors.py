@@ -13,8 +13,6 @@
 | any other 400 and 404                        | RefusalError, which the adapter raises as GatewayRefusedError |
 """
 
-from dataclasses import dataclass
-
 import httpx
 import stripe
 
@@ -27,8 +25,7 @@ from domain.errors import (
     KeySpentError,
     OutcomeUnknownError,
 )
-from domain.outcomes import Declined
-from domain.payment import Decline
+from gateways.refusal import Refusal, RefusalError
 from gateways.stripe import declines
 from gateways.stripe.scrub import scrubbed
 
@@ -48,38 +45,6 @@ _ACCOUNT_CODES = frozenset(
         "tls_version_unsupported",
     }
 )
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """What Stripe said when it refused a request: its code, and a decline when the refusal names a reason."""
-
-    code: str
-    message: str
-    decline: Decline | None
-
-
-class RefusalError(Exception):
-    """Stripe refused the content of one request. It never leaves the adapter: see `declined` and `as_error`."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(f"{refusal.code}: {refusal.message}")
-        self.refusal = refusal
-
-    @property
-    def code(self) -> str:
-        """Stripe's own word for the reason."""
-        return self.refusal.code
-
-    def declined(self) -> Declined:
-        """The refusal as an answer. Raises GatewayRefusedError when Stripe named no reason."""
-        if self.refusal.decline is None:
-            raise self.as_error() from None
-        return Declined(self.refusal.decline)
-
-    def as_error(self) -> GatewayRefusedError:
-        """The refusal as an error, for calls that cannot be declined."""
-        return GatewayRefusedError(self.refusal.code, self.refusal.message)
 
 
 def read_error(error: stripe.StripeError) -> GatewayError | RefusalError:

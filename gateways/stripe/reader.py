@@ -10,9 +10,10 @@ from stripe.params import BalanceTransactionListParams, PaymentIntentListParams,
 from domain.errors import OutcomeUnknownError
 from domain.payment import PaymentSnapshot, PaymentStatus
 from gateways.contract import GatewayTransaction
+from gateways.refusal import RefusalError
 from gateways.stripe import translate
 from gateways.stripe.client import Call, StripeConnection
-from gateways.stripe.errors import MISSING, RefusalError
+from gateways.stripe.errors import MISSING
 from gateways.stripe.translate import REFERENCE, Object
 
 _log = logging.getLogger(__name__)
