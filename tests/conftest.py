@@ -4,7 +4,8 @@ import asyncio
 import os
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,11 +18,20 @@ from ledger.engine import dsn
 from ledger.migrate import migrate
 
 TEMPLATE = "paysaga_template"
+_CLOCK = time.monotonic
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The sagas' tests first: they take longest, and what is left for the end should be short."""
     items.sort(key=lambda item: "workflows" not in item.path.parts)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """A test may move its subject's clock, never the process's: the servers that all share would wait for hours."""
+    result = yield
+    assert time.monotonic is _CLOCK, "this test changed time.monotonic itself, which the event loop reads too"
+    return result
 
 
 @pytest.fixture(scope="session")

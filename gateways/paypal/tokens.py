@@ -1,8 +1,8 @@
 """The access token that all calls share: asked for once, renewed before it lapses, and once after a 401."""
 
-import time
 from base64 import b64encode
 from dataclasses import dataclass, field
+from time import monotonic
 
 from domain.errors import (
     GatewayBusyError,
@@ -48,7 +48,7 @@ class Tokens:
     async def current(self) -> str:
         """A token that is good for now; whoever comes while it is being renewed waits for the same one."""
         token = self._token
-        if token is None or time.monotonic() >= token.good_until:
+        if token is None or monotonic() >= token.good_until:
             token = await self._flights.join("token", self._ask)
         return token.value
 
@@ -63,7 +63,7 @@ class Tokens:
         await self._flights.close()
 
     async def _ask(self) -> _Token:
-        asked_at = time.monotonic()
+        asked_at = monotonic()
         try:
             answer = await self._http.send(
                 "POST",

@@ -8,7 +8,7 @@ import pytest
 from devstack.temporal import temporal_server
 from tests.conftest import new_database
 from tests.workflows.several import HASTY, further_gateways
-from tests.workflows.support import Shop, ended_in_time, running_shop
+from tests.workflows.support import Shop, running_shop
 
 
 @pytest.fixture(scope="session")
@@ -23,8 +23,7 @@ async def shop(
     tmp_path_factory: pytest.TempPathFactory, database_url: str, temporal_address: str
 ) -> AsyncIterator[Shop]:
     """The running stack."""
-    stack = running_shop(tmp_path_factory.mktemp("shop"), database_url, temporal_address)
-    async with ended_in_time(stack) as running:
+    async with running_shop(tmp_path_factory.mktemp("shop"), database_url, temporal_address) as running:
         yield running
 
 
@@ -48,9 +47,7 @@ async def shops(
     """A stack with gateways that fail, on books of its own: breakers are shared by all who share a database."""
     async with (
         new_database(server_url, template_database) as url,
-        ended_in_time(
-            running_shop(tmp_path_factory.mktemp("failover"), url, temporal_address, further_gateways)
-        ) as running,
+        running_shop(tmp_path_factory.mktemp("failover"), url, temporal_address, further_gateways) as running,
     ):
         running.policy = HASTY
         yield running

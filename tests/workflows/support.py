@@ -2,9 +2,8 @@
 
 import asyncio
 import secrets
-import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,7 +39,6 @@ from workflows.runner import CHECKED
 
 T = TypeVar("T")
 PATIENCE = 30.0
-END_SECONDS = 60.0
 _MEANS_FIELD = {"stripe": "payment_method", "paypal": "funding", "adyen": "card"}
 # The books are shared by all tests: one's broken gateway must not keep back another's calls.
 NEVER_TRIPPED = BreakerPolicy(failures=1_000_000)
@@ -209,22 +207,6 @@ async def running_api(settings: ApiSettings, port: int) -> AsyncIterator[str]:
     finally:
         server.should_exit = True
         await task
-
-
-@asynccontextmanager
-async def ended_in_time(running: AbstractAsyncContextManager[T]) -> AsyncIterator[T]:
-    """What runs, without waiting for its end for ever: a stack that does not come down says what its tasks wait for."""
-    yield await running.__aenter__()
-    ending = asyncio.create_task(_end(running))
-    _, late = await asyncio.wait({ending}, timeout=END_SECONDS)
-    if late:
-        for task in asyncio.all_tasks():
-            task.print_stack(limit=8)
-        warnings.warn(f"the stack did not come down within {END_SECONDS:.0f} s", stacklevel=2)
-
-
-async def _end(running: AbstractAsyncContextManager[T]) -> None:
-    await running.__aexit__(None, None, None)
 
 
 @asynccontextmanager

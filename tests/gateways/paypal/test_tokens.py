@@ -120,7 +120,7 @@ async def test_a_token_is_renewed_before_it_lapses(
     """Within its last minute a token is not used any more, before it is."""
     now = time.monotonic()
     for seconds, asked in ((32400 - 120, 0), (32400 - 30, 1)):
-        monkeypatch.setattr(tokens.time, "monotonic", lambda at=now + seconds: at)
+        monkeypatch.setattr(tokens, "monotonic", lambda at=now + seconds: at)
         scripted.tell(*[NEW_TOKEN] * asked, answer(200, CREATED))
         assert await gateway.lookup(ORDER_ID) is not None
         assert paths(scripted).count("/v1/oauth2/token") == asked
@@ -189,7 +189,7 @@ async def test_a_token_of_unknown_life_is_not_trusted_for_long(
     now = time.monotonic()
     scripted.tell(answer(200, {"access_token": "A21AA_Short", **life}), answer(200, CREATED))
     assert await cold.lookup(ORDER_ID) is not None
-    monkeypatch.setattr(tokens.time, "monotonic", lambda: now + 600)
+    monkeypatch.setattr(tokens, "monotonic", lambda: now + 600)
     scripted.tell(NEW_TOKEN, answer(200, CREATED))
     assert await cold.lookup(ORDER_ID) is not None
     assert paths(scripted)[0] == "/v1/oauth2/token"
