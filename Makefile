@@ -5,7 +5,7 @@ ARGS ?=
 GATEWAY ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-live up down reset status bench check format lock
+.PHONY: help setup demo test test-live up worker down reset status bench check format lock
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,8 +26,11 @@ test-live: $(READY) ## run the gateways' common tests against a real test accoun
 	@test -n "$(GATEWAY)" || { echo "which one? make test-live GATEWAY=stripe"; exit 2; }
 	@PAYSAGA_LIVE_GATEWAY=$(GATEWAY) $(PYTHON) -m pytest tests/gateways -m live -rs $(ARGS)
 
-up: $(READY) ## run the whole system until Ctrl-C; ARGS="--workers 2"
+up: $(READY) ## run the whole system until Ctrl-C; ARGS="--workers 2 --build v1"
 	@$(PYTHON) -m devstack up $(ARGS)
+
+worker: $(READY) ## run one more worker beside a running system; ARGS="--build v2" for another build of the code
+	@$(PYTHON) -m devstack worker $(ARGS)
 
 down: $(READY) ## stop a running system, or what one has left behind
 	@$(PYTHON) -m devstack down $(ARGS)

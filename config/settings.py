@@ -24,13 +24,18 @@ class DatabaseSettings(FromEnvironment):
 
 
 class TemporalSettings(FromEnvironment):
-    """Where the Temporal server is. `TEMPORAL_API_KEY` goes over TLS only."""
+    """Where the Temporal server is. `TEMPORAL_API_KEY` goes over TLS only.
+
+    `BUILD_ID` names the code of this worker: running checkouts stay with the build that they started on. Without it a
+    worker takes tasks of every build, and an incompatible change can break what is under way.
+    """
 
     temporal_address: str = "127.0.0.1:7233"
     temporal_namespace: str = "default"
     temporal_api_key: SecretStr | None = None
     temporal_tls: bool = False
     task_queue: str = "checkout"
+    build_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.+-]{1,128}$")] | None = None
 
     @model_validator(mode="after")
     def _key_needs_tls(self) -> Self:

@@ -1,4 +1,4 @@
-"""`python -m devstack up|down|reset|status`: the whole system on this machine."""
+"""`python -m devstack up|worker|down|reset|status`: the whole system on this machine."""
 
 import argparse
 import asyncio
@@ -8,11 +8,13 @@ import shutil
 import signal
 import sys
 from pathlib import Path
+from typing import NoReturn
 
-from devstack import postgres
+from devstack import launch, postgres
 from devstack.errors import StackError
 from devstack.layout import Layout
 from devstack.records import StackRecord
+from devstack.settings import Addresses, StackOptions, product_environment
 from devstack.stack import Stack, running_stack
 from devstack.supervisor import stop_stack
 
@@ -24,7 +26,9 @@ def main() -> int:
     try:
         match options.command:
             case "up":
-                return asyncio.run(_up(layout, options.workers))
+                return asyncio.run(_up(layout, options.workers, options.build))
+            case "worker":
+                _worker(layout, options.build)
             case "down":
                 return _down(layout)
             case "reset":
@@ -41,12 +45,17 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     for name, explanation in (
         ("up", "start everything and keep it running until Ctrl-C"),
+        ("worker", "run one more worker beside a running stack until Ctrl-C, of another build if told so"),
         ("down", "stop a running stack, or what one has left behind"),
         ("reset", "stop it and remove its data"),
         ("status", "tell what runs"),
     ):
         command = commands.add_parser(name, help=explanation, description=explanation)
         command.add_argument("--data", type=Path, help="the data folder, .paysaga in the checkout by default")
+        if name in ("up", "worker"):
+            command.add_argument(
+                "--build", default="dev", metavar="NAME", help="worker deployment version, dev by default"
+            )
         if name == "up":
             command.add_argument(
                 "--workers", type=_positive, default=1, metavar="N", help="worker processes, 1 by default"
@@ -60,7 +69,7 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-async def _up(layout: Layout, workers: int) -> int:
+async def _up(layout: Layout, workers: int, build: str) -> int:
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None, "asyncio.run made one"
 
@@ -71,7 +80,7 @@ async def _up(layout: Layout, workers: int) -> int:
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(name, stop)
     with contextlib.suppress(asyncio.CancelledError):
-        async with running_stack(layout.data, workers, real_gateways=True, say=_say) as stack:
+        async with running_stack(layout.data, workers, real_gateways=True, say=_say, build=build) as stack:
             print(_welcome(stack), flush=True)
             await asyncio.Event().wait()
     _say("stopped; the data are kept")
@@ -89,6 +98,19 @@ def _welcome(stack: Stack) -> str:
         ("For scripts", str(stack.options.layout.stack)),
     ]
     return "\n" + "\n".join(f"  {name:<12} {value}" for name, value in lines) + "\n\n  Ctrl-C stops everything.\n"
+
+
+def _worker(layout: Layout, build: str) -> NoReturn:
+    """A worker in the foreground, with the environment of the stack that runs on this data folder."""
+    if not layout.stack.exists():
+        raise StackError(f"no stack is running on {layout.data}: start one with make up")
+    known = json.loads(layout.stack.read_text())
+    addresses = Addresses(
+        known["api"], known["temporal"], known["temporal_ui"], known["sandbox"], known["database_url"]
+    )
+    options = StackOptions(layout, real_gateways=known["sandbox"] is None, build=build)
+    environment = product_environment(options, addresses, known["webhook_secrets"])
+    launch.become(launch.worker(f"worker-{build}", layout, environment))
 
 
 def _down(layout: Layout) -> int:

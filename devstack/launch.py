@@ -1,6 +1,8 @@
 """How each part is started, and when it counts as ready."""
 
+import os
 from collections.abc import Mapping
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import httpx
@@ -8,7 +10,7 @@ import httpx
 from config.settings import TemporalSettings
 from devstack import temporal
 from devstack.errors import StackError
-from devstack.layout import Layout
+from devstack.layout import ROOT, Layout
 from devstack.parts import ChildPart, PartSpec, Say, run_to_end, until_ready
 from devstack.ports import HOST
 from devstack.settings import Addresses, python, sandbox_environment
@@ -35,6 +37,12 @@ async def migrate(layout: Layout, environment: Mapping[str, str], say: Say) -> N
 def worker(name: str, layout: Layout, environment: Mapping[str, str]) -> PartSpec:
     """A worker."""
     return PartSpec(name, python("worker.py"), environment, layout.log(name), _WORKER_GRACE_SECONDS)
+
+
+def become(spec: PartSpec) -> NoReturn:
+    """Be that part from here on: it gets the terminal, and every signal."""
+    os.chdir(ROOT)
+    os.execve(spec.command[0], spec.command, dict(spec.environment))  # noqa: S606 - our own command
 
 
 async def worker_ready(part: ChildPart, say: Say) -> None:

@@ -19,13 +19,14 @@ class StackOptions:
     """What to start. With `real_gateways` the stack talks to the gateways of which the environment names an account.
 
     Where it names none, and without `real_gateways`, the sandbox stands in for all of them. `settings` are environment
-    variables for worker and API; they win over everything else.
+    variables for worker and API; they win over everything else. `build` is the worker deployment version.
     """
 
     layout: Layout = field(default_factory=Layout)
     workers: int = 1
     settings: Mapping[str, str] = field(default_factory=dict)
     real_gateways: bool = False
+    build: str = "dev"
 
     @property
     def with_sandbox(self) -> bool:
@@ -71,7 +72,11 @@ def product_environment(
     options: StackOptions, addresses: Addresses, webhook_secrets: Mapping[str, str]
 ) -> dict[str, str]:
     """The environment of worker and API."""
-    environment = base_environment() | {"DATABASE_URL": addresses.database_url, "TEMPORAL_ADDRESS": addresses.temporal}
+    environment = base_environment() | {
+        "DATABASE_URL": addresses.database_url,
+        "TEMPORAL_ADDRESS": addresses.temporal,
+        "BUILD_ID": options.build,
+    }
     if external_temporal() is None:
         for name in ("TEMPORAL_API_KEY", "TEMPORAL_TLS"):
             environment.pop(name, None)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from config.settings import TemporalSettings
-from devstack import keys, launch, ports, postgres, temporal
+from devstack import keys, launch, ports, postgres, temporal, versions
 from devstack.errors import PartFailedError, StackError
 from devstack.files import write_private
 from devstack.layout import Layout
@@ -74,6 +74,7 @@ class Stack:
         self.addresses = Addresses(url["api"], server, ui, sandbox, os.environ.get("DATABASE_URL", ""))
         await _together(self._start_database(), self._start_temporal(port), self._start_sandbox())
         await _together(self.start_api(), *(self.start_worker() for _ in range(self.options.workers)))
+        await self.promote(self.options.build)
         self.api_key = await keys.api_key(layout, self.addresses.api, self.environment)
         self._ready = True
         self._tell()
@@ -87,15 +88,23 @@ class Stack:
         """Wait until a part dies that nobody asked to."""
         return await self._supervisor.watch()
 
-    async def start_worker(self) -> str:
-        """Start one more worker and answer its name when it polls."""
+    async def start_worker(self, build: str | None = None) -> str:
+        """Start one more worker, of the stack's own build unless told otherwise; answers its name when it polls."""
         number = 1
         while self._supervisor.find(f"worker-{number}") is not None:
             number += 1
-        part = self._supervisor.spawn(launch.worker(f"worker-{number}", self.options.layout, self.environment))
+        environment = self.environment | ({"BUILD_ID": build} if build else {})
+        part = self._supervisor.spawn(launch.worker(f"worker-{number}", self.options.layout, environment))
         await launch.worker_ready(part, self._say)
         self._tell()
         return part.record.name
+
+    async def promote(self, build: str) -> None:
+        """Let new checkouts start on this build, one of whose workers must run. Raises StackError."""
+        client = await temporal.connect(self.temporal_settings)
+        if client is None:
+            raise StackError("the Temporal server does not answer")
+        await versions.promote(client, build)
 
     def kill_worker(self, index: int = 0) -> str:
         """Kill a worker as a crash would (SIGKILL), and answer its name. Raises IndexError."""
@@ -179,13 +188,14 @@ async def running_stack(
     settings: Mapping[str, str] | None = None,
     real_gateways: bool = False,
     say: Say = lambda _: None,
+    build: str = "dev",
 ) -> AsyncIterator[Stack]:
     """A whole stack on the data folder, ready, and gone at the end; the data stay.
 
     `settings` are environment variables for worker and API. When a part dies that nobody asked to, the body is
     cancelled and PartFailedError raised, which names the part and shows its log. Raises StackError.
     """
-    options = StackOptions(Layout.at(data), workers, settings or {}, real_gateways)
+    options = StackOptions(Layout.at(data), workers, settings or {}, real_gateways, build)
     stack = Stack(options, say)
     try:
         await stack.start()

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from domain.dispute import DisputeSnapshot
 from domain.payment import Decline, NextAction, PaymentSnapshot, RefundSnapshot
 
-Evidence = PaymentSnapshot | RefundSnapshot
+Evidence = PaymentSnapshot | RefundSnapshot | DisputeSnapshot
 """What the gateway showed with its answer."""
 
 

@@ -89,8 +89,10 @@ class PaymentSnapshot:
     """One payment as the gateway states it at one moment, amounts in our minor units.
 
     `reference` is our checkout id as the gateway keeps it. `amount` is what is to be paid, `captured` what was taken
-    in all (refunds do not lower it). `attempt` names the latest try, so that one decline is told once. `account` is
-    the merchant account that the gateway names, None where it names none.
+    in all (refunds do not lower it); while the status is AUTHORIZED, the rest of the amount is still held. `attempt`
+    names the latest try, so that one decline is told once. `account` is the merchant account that the gateway names,
+    None where it names none. `authorization_id` is the gateway's id of the hold where that is another than the
+    payment's, so that a hold that was made anew is known.
     """
 
     gateway: str
@@ -106,6 +108,7 @@ class PaymentSnapshot:
     authorized_until: datetime | None = None
     account: str | None = None
     refunds: tuple[RefundSnapshot, ...] = ()
+    authorization_id: str | None = None
 
     def refunded(self, *statuses: RefundStatus) -> Money:
         """The sum of the refunds in these statuses."""

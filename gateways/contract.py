@@ -21,19 +21,23 @@ from typing import Protocol
 
 from domain.checkout import CaptureMode
 from domain.currency import CurrencyRule
+from domain.dispute import DisputeEvidence, DisputeSnapshot
 from domain.money import Money
 from domain.outcomes import Answer
 from domain.payment import PaymentSnapshot
 
 
 class Verb(StrEnum):
-    """The operations that move or hold money; each call of one carries an idempotency key."""
+    """The operations that change something at a gateway; each call of one carries an idempotency key."""
 
     CREATE = "create"
     AUTHORIZE = "authorize"
     CAPTURE = "capture"
     VOID = "void"
     REFUND = "refund"
+    REAUTHORIZE = "reauthorize"
+    SUBMIT_EVIDENCE = "submit_evidence"
+    ACCEPT_DISPUTE = "accept_dispute"
 
 
 class Modifications(StrEnum):
@@ -65,7 +69,10 @@ class Capabilities:
     answers name it, None where they do not. `void_before_authorization`: whether a payment that the customer has not
     paid can be made unpayable; where not, it takes money only by our own capture. `lookup_by_reference`: whether `find`
     sees every payment, also one whose creation was not answered. `payable_for`: after which time the gateway itself
-    lets an unpaid payment lapse, None where it never does.
+    lets an unpaid payment lapse, None where it never does. `several_captures`: a hold can be taken in several parts,
+    where the customer's bank goes along. `reauthorize_after`: how long after it was made a hold can be made anew, once;
+    None where it cannot. `answers_disputes`: which of our answers to a dispute the gateway takes from a program.
+    `lists_events`: whether `list_events` shows what its webhooks told.
     """
 
     live: bool
@@ -81,6 +88,9 @@ class Capabilities:
     lookup_by_reference: bool
     merchant_account: str | None = None
     payable_for: timedelta | None = None
+    reauthorize_after: timedelta | None = None
+    answers_disputes: frozenset[Verb] = frozenset()
+    lists_events: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,11 +116,22 @@ class AuthorizePayment:
 
 @dataclass(frozen=True)
 class CapturePayment:
-    """Take what is held, or what the customer has approved and nobody holds."""
+    """Take what is held, or what the customer has approved and nobody holds.
+
+    `final`: no further capture follows, and whatever of the hold is left is released. `total`: what is captured in all
+    once this is done, None for the first capture; a payment that has as much captured already needs nothing more.
+    """
 
     key: str
     payment_id: str
     amount: Money
+    final: bool = True
+    total: Money | None = None
+
+    @property
+    def captured_after(self) -> Money:
+        """What is captured in all once this is done."""
+        return self.amount if self.total is None else self.total
 
 
 @dataclass(frozen=True)
@@ -131,11 +152,37 @@ class RefundPayment:
 
 
 @dataclass(frozen=True)
+class ReauthorizePayment:
+    """Make a hold anew, over `amount`, before the gateway stops honouring it."""
+
+    key: str
+    payment_id: str
+    amount: Money
+
+
+@dataclass(frozen=True)
+class SubmitEvidence:
+    """Answer a dispute."""
+
+    key: str
+    dispute_id: str
+    evidence: DisputeEvidence
+
+
+@dataclass(frozen=True)
+class AcceptDispute:
+    """Let the customer have the disputed money."""
+
+    key: str
+    dispute_id: str
+
+
+@dataclass(frozen=True)
 class WebhookEvent:
     """An authentic delivery's hint that something happened to one payment; it is followed by a look-up.
 
     `payment_id` is None for events that name no payment: where `reference` (our checkout's id) is there, that leads to
-    it. `relevant` is False for those that change nothing for us.
+    it. `relevant` is False for those that change nothing for us. One about a dispute names that too.
     """
 
     event_id: str
@@ -145,6 +192,15 @@ class WebhookEvent:
     occurred_at: datetime
     live: bool
     relevant: bool
+    dispute_id: str | None = None
+
+
+@dataclass(frozen=True)
+class ListedEvent:
+    """An event as the gateway lists it itself; `body` is its JSON, as the webhook's body would have been."""
+
+    event: WebhookEvent
+    body: bytes
 
 
 class TransactionType(StrEnum):
@@ -153,6 +209,10 @@ class TransactionType(StrEnum):
     CHARGE = "charge"
     REFUND = "refund"
     REFUND_FAILED = "refund_failed"
+    DISPUTE = "dispute"
+    """Withdrawn for a dispute."""
+    DISPUTE_REVERSED = "dispute_reversed"
+    """Given back after a dispute."""
     OTHER = "other"
     """Fees, payouts, reserves: nothing that one of our operations asked for."""
 
@@ -211,7 +271,18 @@ class Gateway(Protocol):
         ...
 
     async def capture(self, request: CapturePayment) -> Answer:
-        """Take what is held or approved: Completed with the payment, Pending, RequiresAction, or Declined."""
+        """Take what is held or approved: Completed with the payment, Pending, RequiresAction, or Declined.
+
+        After one that is not final the payment is AUTHORIZED, with what was taken so far as `captured`. One whose total
+        is captured already is Completed, whatever the key.
+        """
+        ...
+
+    async def reauthorize(self, request: ReauthorizePayment) -> Answer:
+        """Make the hold anew: Completed with the payment and its new `authorization_id`, or Declined.
+
+        Without the capability `reauthorize_after` it is always Declined.
+        """
         ...
 
     async def void(self, request: VoidPayment) -> Answer:
@@ -231,6 +302,25 @@ class Gateway(Protocol):
 
     async def find(self, reference: str) -> PaymentSnapshot | None:
         """The payment with this reference; None when the gateway shows none (it may lag: see the adapter)."""
+        ...
+
+    async def lookup_dispute(self, dispute_id: str) -> DisputeSnapshot | None:
+        """The dispute as the gateway states it now; None when it has no such dispute."""
+        ...
+
+    async def submit_evidence(self, request: SubmitEvidence) -> Answer:
+        """Answer a dispute: Completed or Pending with the dispute, Declined when the gateway will not take it."""
+        ...
+
+    async def accept_dispute(self, request: AcceptDispute) -> Answer:
+        """Give a dispute up: Completed or Pending with the dispute, Declined when the gateway will not take it."""
+        ...
+
+    async def list_events(self, since: datetime, until: datetime) -> list[ListedEvent]:
+        """The events of this time that its webhooks told or should have told, oldest first, those that are relevant.
+
+        Without the capability `lists_events` there are none.
+        """
         ...
 
     async def list_transactions(self, since: datetime, until: datetime) -> list[GatewayTransaction]:

@@ -12,6 +12,8 @@ from domain.errors import GatewayUnreachableError, OutcomeUnknownError
 from gateways.strict_json import read_strictly
 
 LONGEST_WAIT_SECONDS = 3600.0
+Files = Mapping[str, tuple[str | None, bytes, str]]
+"""The parts of a multipart form: each has a file name, if any, its bytes and their type."""
 _LARGEST_ANSWER = 8 * 1024 * 1024
 # Raised before a byte of the request has left.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -62,6 +64,7 @@ class HttpConnection:
         headers: Mapping[str, str],
         json: Any = None,
         data: Mapping[str, str] | None = None,
+        files: Files | None = None,
         params: Mapping[str, str] | None = None,
     ) -> HttpAnswer:
         """Make one call, once, and answer whatever status came back; redirects are not followed.
@@ -72,7 +75,7 @@ class HttpConnection:
             # httpx's own time-out counts from byte to byte; a server that drips would never reach it.
             async with asyncio.timeout(self._timeout):
                 said = await self._client().request(
-                    method, self._base + path, headers=dict(headers), json=json, data=data, params=params
+                    method, self._base + path, headers=dict(headers), json=json, data=data, files=files, params=params
                 )
         except TimeoutError:
             raise OutcomeUnknownError(f"{self._name} gave no answer in {self._timeout:g} s") from None

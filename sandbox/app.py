@@ -18,6 +18,7 @@ from sandbox import pages, settlement
 from sandbox.adyen.part import Adyen
 from sandbox.books import Books
 from sandbox.clock import Clock
+from sandbox.control.disputes import DisputeControl
 from sandbox.control.errors import ControlError
 from sandbox.control.interface import Control, refuse
 from sandbox.faults import Faults
@@ -68,6 +69,7 @@ def create_app(settings: Settings, hanging: Hanging) -> Starlette:
     routes: list[BaseRoute] = [
         *(route for part in parts for route in part.routes()),
         *Control(clock, books, faults, parts).routes(),
+        *DisputeControl(parts).routes(),
         Route("/", index),
     ]
     app = Starlette(routes=routes, exception_handlers={ControlError: refuse}, lifespan=lifespan)

@@ -19,8 +19,11 @@ Movement = Literal[
     "refund",
     "refund_failure",
     "refund_cancellation",
+    "dispute",
+    "dispute_reversed",
 ]
-"""`charge` takes money in one step, `capture` takes what was authorized, a failure gives back what looked done."""
+"""`charge` takes money in one step, `capture` takes what was authorized, a failure gives back what looked done,
+`dispute` takes money back for the customer and `dispute_reversed` returns that."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS books (
@@ -34,7 +37,8 @@ CREATE TABLE IF NOT EXISTS books (
     currency TEXT NOT NULL,
     checkout_id TEXT,
     idempotency_key TEXT,
-    at INTEGER NOT NULL
+    at INTEGER NOT NULL,
+    dispute TEXT
 );
 CREATE INDEX IF NOT EXISTS books_payment ON books (payment);
 CREATE INDEX IF NOT EXISTS books_checkout ON books (checkout_id);
@@ -63,6 +67,7 @@ class Entry:
     checkout_id: str | None
     idempotency_key: str | None
     at: int
+    dispute: str | None = None
 
 
 class Books:
@@ -70,15 +75,17 @@ class Books:
 
     def __init__(self, path: Path) -> None:
         self._connection = connect(path)
-        self._rename_old_columns()
+        self._bring_up_to_date()
         self._connection.executescript(_SCHEMA)
 
-    def _rename_old_columns(self) -> None:
-        """Books written when Stripe was the only gateway stay readable."""
+    def _bring_up_to_date(self) -> None:
+        """Books written by earlier versions stay readable."""
         columns = {row["name"] for row in self._connection.execute("PRAGMA table_info(books)")}
         for old, new in (("payment_intent", "payment"), ("charge", "movement_id")):
             if old in columns:
                 self._connection.execute(f"ALTER TABLE books RENAME COLUMN {old} TO {new}")
+        if columns and "dispute" not in columns:
+            self._connection.execute("ALTER TABLE books ADD COLUMN dispute TEXT")
 
     def begin(self) -> None:
         """Open a transaction, so that the rows of one request appear together or not at all."""
@@ -96,8 +103,8 @@ class Books:
         """Write one movement."""
         self._connection.execute(
             "INSERT INTO books (gateway, operation, payment, movement_id, refund, amount, currency, checkout_id,"
-            " idempotency_key, at) VALUES (:gateway, :operation, :payment, :movement_id, :refund, :amount,"
-            " :currency, :checkout_id, :idempotency_key, :at)",
+            " idempotency_key, at, dispute) VALUES (:gateway, :operation, :payment, :movement_id, :refund, :amount,"
+            " :currency, :checkout_id, :idempotency_key, :at, :dispute)",
             asdict(entry),
         )
 
@@ -116,8 +123,8 @@ class Books:
         """What the merchant holds per currency: charged and captured, less what went back."""
         found = self._connection.execute(
             "SELECT currency, SUM(CASE WHEN operation IN ('charge', 'capture', 'refund_failure',"
-            " 'refund_cancellation') THEN amount WHEN operation IN ('refund', 'capture_failure') THEN -amount"
-            " ELSE 0 END) AS total"
+            " 'refund_cancellation', 'dispute_reversed') THEN amount WHEN operation IN ('refund', 'capture_failure',"
+            " 'dispute') THEN -amount ELSE 0 END) AS total"
             " FROM books WHERE gateway = ? GROUP BY currency ORDER BY currency",
             (gateway,),
         ).fetchall()

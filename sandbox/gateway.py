@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar
 
+from sandbox.disputes import DISPUTE
 from sandbox.faults import WEBHOOK
 from sandbox.keys import Keys
 from sandbox.store import Filter, Store
@@ -24,6 +25,8 @@ class Gateway(ABC):
     """The kind of object whose id is `payment` in the books, in events and in deliveries."""
     keep_trying: ClassVar[float] = 3 * 86_400
     """For how many seconds of virtual time a webhook is tried again."""
+    most_tries: ClassVar[int | None] = None
+    """How often a webhook is tried in all, where the gateway counts."""
 
     def __init__(self, tools: Tools) -> None:
         self.clock = tools.clock
@@ -32,7 +35,7 @@ class Gateway(ABC):
         self.store = Store(tools.data / f"{self.name}.sqlite")
         self.keys = Keys(self.store.connection, tools.clock)
         self.endpoints = Endpoints(self.store, tools.clock)
-        self.deliveries = Deliveries(self.store.connection, tools.clock, self.keep_trying)
+        self.deliveries = Deliveries(self.store.connection, tools.clock, self.keep_trying, self.most_tries)
 
     @abstractmethod
     def metadata_of(self, payment: str | None) -> dict[str, str]:
@@ -82,6 +85,11 @@ class Gateway(ABC):
         row = self.store.row(payment)
         return row is not None and row["kind"] == self.payment_kind
 
+    def knows_dispute(self, dispute: str) -> bool:
+        """Whether a dispute is this gateway's."""
+        row = self.store.row(dispute)
+        return row is not None and row["kind"] == DISPUTE
+
     def last_event(self, payment: str) -> Told | None:
         """What was told last of a payment."""
         rows = self.store.newest(Filter(EVENT, payment=payment), 1)
@@ -90,7 +98,8 @@ class Gateway(ABC):
     def forget(self) -> None:
         """Drop what is older than the gateway keeps it."""
         self.keys.prune()
-        self.store.prune(EVENT, self.clock.now() - EVENTS_KEPT_SECONDS)
+        # A clock that jumps must not take away what is still on its way.
+        self.store.prune(EVENT, self.clock.now() - EVENTS_KEPT_SECONDS, self.deliveries.waiting())
 
     def close(self) -> None:
         """Close the file."""

@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from starlette.routing import BaseRoute
 
+from sandbox.control.errors import ConflictError
+from sandbox.disputes import Wanted
 from sandbox.gateway import Gateway
 from sandbox.store import Due, Json
 from sandbox.webhooks.deliveries import Letter, Variant
@@ -51,6 +53,21 @@ class Part(ABC):
     @abstractmethod
     def pay_late(self, payment: str, body: Json) -> Json:
         """Let money arrive for a payment that is over; raises ControlError or ConflictError where it cannot."""
+
+    def open_dispute(self, payment: str, wanted: Wanted) -> str:
+        """Let the customer dispute a payment, inside a transaction; the answer is the dispute's id.
+
+        It raises ConflictError where the payment cannot be disputed now, which without disputes is always.
+        """
+        raise ConflictError("payment", f"cannot be disputed: this {self.gateway.name} knows no disputes")
+
+    def decide_dispute(self, dispute: str, *, won: bool) -> None:
+        """Let a dispute end, inside a transaction; raises ConflictError for one that has ended."""
+        raise ConflictError("dispute", "cannot be decided")
+
+    def escalate_dispute(self, dispute: str) -> None:
+        """Make a chargeback of an inquiry, inside a transaction; raises ConflictError for anything else."""
+        raise ConflictError("dispute", "cannot become a chargeback")
 
     def batch(self) -> int:
         """How many events one delivery may carry."""

@@ -21,6 +21,8 @@ def catch_up(part: Part) -> list[str]:
     with gateway.transaction():
         moved = [due.object for due in gateway.store.take_due(gateway.clock.now()) if part.carry_out(due)]
         gateway.forget()
+    # Deliveries follow the virtual clock too: what waited for its time is to be looked at again.
+    gateway.deliveries.wake.set()
     return moved
 
 

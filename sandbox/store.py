@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,13 +37,17 @@ CREATE INDEX IF NOT EXISTS due_at ON due (at);
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list is narrowed by; `label` is an event's type or a refund's charge, and may hold `*`."""
+    """What a list is narrowed by; `label` is an event's type or a refund's charge, and may hold `*`.
+
+    `labels`: one of these, all where there are none.
+    """
 
     kind: str
     payment: str | None = None
     label: str | None = None
     since: float | None = None
     until: float | None = None
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +149,12 @@ class Store:
         """Whether `take_due` would find something."""
         return self.connection.execute("SELECT 1 FROM due WHERE at <= ? LIMIT 1", (now,)).fetchone() is not None
 
-    def prune(self, kind: str, older_than: float) -> None:
-        """Forget objects of a kind created before a virtual time."""
-        self.connection.execute("DELETE FROM objects WHERE kind = ? AND created < ?", (kind, older_than))
+    def prune(self, kind: str, older_than: float, spared: Iterable[str] = ()) -> None:
+        """Forget objects of a kind created before a virtual time, but for those that are to be spared."""
+        self.connection.execute(
+            "DELETE FROM objects WHERE kind = ? AND created < ? AND id NOT IN (SELECT value FROM json_each(?))",
+            (kind, older_than, json.dumps(list(spared))),
+        )
 
 
 def _conditions(narrow: Filter) -> tuple[list[str], list[str | float | int]]:
@@ -159,6 +166,9 @@ def _conditions(narrow: Filter) -> tuple[list[str], list[str | float | int]]:
     if narrow.label is not None:
         wheres.append("label GLOB ?" if "*" in narrow.label else "label = ?")
         values.append(narrow.label)
+    if narrow.labels:
+        wheres.append(f"label IN ({', '.join('?' * len(narrow.labels))})")
+        values.extend(narrow.labels)
     if narrow.since is not None:
         wheres.append("created >= ?")
         values.append(narrow.since)

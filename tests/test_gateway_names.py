@@ -16,16 +16,20 @@ DEVSTACK_FILE = ROOT / "devstack" / "gateways.py"
 COMMON_FILES = frozenset(
     f"{part}.py"
     for part in (
-        *("__init__", "adapter", "capabilities", "client", "currencies", "declines", "errors"),
+        *("__init__", "adapter", "capabilities", "client", "currencies", "declines", "disputes", "errors"),
         *("options", "reader", "scrub", "settings", "translate", "webhooks"),
     )
 )
 """What every gateway's folder has; add-a-gateway tells what belongs in each."""
 OWN_FILES = {
-    "paypal": {"answers.py", "certificates.py", "fields.py", "flights.py", "requests.py", "tokens.py"},
-    "adyen": {"history.py"},
+    "stripe": {"fields.py"},
+    "paypal": {
+        *("answers.py", "certificates.py", "evidence.py", "fields.py", "flights.py"),
+        *("pieces.py", "refunds.py", "requests.py", "tokens.py"),
+    },
+    "adyen": {"defence.py", "document.py", "history.py"},
 }
-"""What a gateway has besides: shared tokens, certificates, an order's parts; a history told by webhooks alone."""
+"""What a gateway has besides: fields read exactly; shared tokens, certificates, an order's parts; a history."""
 # As a word, or as the beginning of a class's name; not within another word, which a short name may be part of.
 _NAMES = re.compile(rf"(?<![A-Za-z])(?i:{'|'.join(map(re.escape, REGISTRY))})(?![a-z])")
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from domain.dispute import DisputeSnapshot
 from domain.errors import GatewayRefusedError, OutcomeUnknownError
 from domain.outcomes import Answer, Completed, Declined, Pending, RequiresAction
 from domain.payment import PaymentSnapshot, PaymentStatus, RefundSnapshot, RefundStatus
@@ -10,23 +11,30 @@ from gateways.adyen import declines, translate, webhooks
 from gateways.adyen.capabilities import capabilities
 from gateways.adyen.client import AdyenConnection
 from gateways.adyen.currencies import asked_amount
+from gateways.adyen.defence import AdyenDefence
 from gateways.adyen.options import AdyenOptions
 from gateways.adyen.reader import AdyenReader
 from gateways.adyen.translate import NAME, Seen
 from gateways.contract import (
+    AcceptDispute,
     AuthorizePayment,
     Capabilities,
     CapturePayment,
     CreatePayment,
     Evidence,
     GatewayTransaction,
+    ListedEvent,
+    ReauthorizePayment,
     RefundPayment,
+    SubmitEvidence,
     VoidPayment,
     WebhookEvent,
 )
 from gateways.refusal import RefusalError
 
 _UNEXPECTED_STATE = "unexpected_state"
+_ONE_CAPTURE = "several_captures_not_enabled"
+_NO_REAUTHORIZATION = "reauthorization_not_offered"
 _MISSING = "payment_link_not_found"
 
 
@@ -41,7 +49,8 @@ class AdyenGateway:
         self._options = options
         self._connection = AdyenConnection(options)
         self._reader = AdyenReader(self._connection, evidence, options)
-        self._capabilities = capabilities(options.live, options.merchant_account)
+        self._defence = AdyenDefence(options, self._reader)
+        self._capabilities = capabilities(options)
 
     @property
     def name(self) -> str:
@@ -89,15 +98,19 @@ class AdyenGateway:
                 return _impossible("holds nothing for", payment)
 
     async def capture(self, request: CapturePayment) -> Answer:
-        """Ask for what is held; a payment that is captured already is Completed, one that holds nothing Declined.
+        """Ask for what is held; a total that is captured already is Completed, a payment that holds nothing Declined.
 
         A capture that Adyen received and did not make is Declined when asked again with its key; a look-up shows its
-        decline, with the key as the attempt.
+        decline, with the key as the attempt. Captures that are not final take the account's `several_captures`. With
+        them Adyen goes on to hold what a final one leaves: asked again once its capture is told of, it releases that.
         """
         amount = asked_amount(request.amount)
+        if not request.final and not self._capabilities.several_captures:
+            return Declined(declines.invalid_request(_ONE_CAPTURE, "this account of Adyen's has one capture a payment"))
         seen = await self._seen(request.payment_id)
-        if seen.payment.status is PaymentStatus.CAPTURED:
-            return Completed(seen.payment)
+        if _needs_no_more(seen.payment, request):
+            held = request.final and seen.payment.status is PaymentStatus.AUTHORIZED
+            return await self._release_rest(seen, request.key) if held else Completed(seen.payment)
         if request.key in seen.failures:
             return Declined(seen.failures[request.key], seen.payment)
         if seen.payment.status is not PaymentStatus.AUTHORIZED or seen.psp_reference is None:
@@ -133,7 +146,7 @@ class AdyenGateway:
         ours = [refund for refund in seen.payment.refunds if refund.reference == request.key]
         if ours:
             return _after_refund(ours[0])
-        if seen.payment.status is not PaymentStatus.CAPTURED or seen.psp_reference is None:
+        if seen.payment.captured == seen.payment.captured.zero() or seen.psp_reference is None:
             return _impossible("has nothing to give back of", seen.payment)
         try:
             refund_id = await self._connection.modify("refunds", seen.psp_reference, request.key, amount)
@@ -158,6 +171,30 @@ class AdyenGateway:
         """
         return await self._reader.find(reference)
 
+    async def reauthorize(self, request: ReauthorizePayment) -> Answer:
+        """Always Declined: a hold of Adyen's cannot be made anew."""
+        return Declined(declines.invalid_request(_NO_REAUTHORIZATION, "Adyen does not make a hold anew"))
+
+    async def lookup_dispute(self, dispute_id: str) -> DisputeSnapshot | None:
+        """The dispute as the notifications so far state it, see `disputes`; None when none is about it.
+
+        Its id is our checkout's, a colon, and the dispute's own pspReference: Adyen has no look-up, and the checkout is
+        what leads to the notifications. The payment is named by the checkout only.
+        """
+        return await self._reader.dispute(dispute_id)
+
+    async def submit_evidence(self, request: SubmitEvidence) -> Answer:
+        """Send the explanation as a document, where Adyen takes one of any content for this dispute."""
+        return await self._defence.submit(request)
+
+    async def accept_dispute(self, request: AcceptDispute) -> Answer:
+        """Tell Adyen that we do not defend ourselves; its notification tells the end."""
+        return await self._defence.accept(request)
+
+    async def list_events(self, since: datetime, until: datetime) -> list[ListedEvent]:
+        """None: Adyen has no list of what its webhooks told."""
+        return []
+
     async def list_transactions(self, since: datetime, until: datetime) -> list[GatewayTransaction]:
         """What the notifications received in this time say of money taken and given back: Adyen has no such list.
 
@@ -176,12 +213,25 @@ class AdyenGateway:
     async def close(self) -> None:
         """Close the running loop's connections."""
         await self._connection.close()
+        await self._defence.close()
 
     async def _seen(self, payment_id: str) -> Seen:
         seen = await self._reader.lookup(payment_id)
         if seen is None:
             raise GatewayRefusedError(_MISSING, f"Adyen has no payment link {payment_id}")
         return seen
+
+    async def _release_rest(self, seen: Seen, key: str) -> Answer:
+        """Cancel what is still held beside what was captured: nothing else at Adyen ends a hold before it expires."""
+        own = f"{key}:rest"
+        if own in seen.failures or seen.psp_reference is None:
+            # All that was asked for is captured; what Adyen will not let go of expires by itself.
+            return Completed(seen.payment)
+        try:
+            await self._connection.modify("cancels", seen.psp_reference, own)
+        except RefusalError as refusal:
+            raise refusal.as_error() from None
+        return Pending(seen.payment)
 
     async def _expire(self, payment_id: str) -> Seen:
         """Close the link; where Adyen will not, because it was paid meanwhile, the payment as it is."""
@@ -192,6 +242,14 @@ class AdyenGateway:
             if seen.payment.status is PaymentStatus.AWAITING_CUSTOMER:
                 raise refusal.as_error() from None
             return seen
+
+
+def _needs_no_more(payment: PaymentSnapshot, request: CapturePayment) -> bool:
+    """Whether as much is captured, or something else than the one capture that was to be made: the caller compares."""
+    if request.total is None and payment.status is PaymentStatus.CAPTURED:
+        return True
+    total = request.captured_after
+    return payment.captured.currency == total.currency and payment.captured.minor >= total.minor
 
 
 def _impossible(what: str, payment: PaymentSnapshot) -> Declined:

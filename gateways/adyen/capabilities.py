@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from domain.checkout import CaptureMode
 from gateways.adyen.currencies import CURRENCIES
+from gateways.adyen.options import AdyenOptions
 from gateways.contract import Capabilities, Modifications, Verb, WebhookAuthentication
 
 # The least that docs.adyen.com/development-resources/api-idempotency promises.
@@ -16,27 +17,28 @@ HOLD_LIFETIME = timedelta(days=7)
 _PAYABLE_FOR = timedelta(hours=24)
 
 
-def capabilities(live: bool, merchant_account: str) -> Capabilities:
-    """The capabilities of a live or a test account.
+def capabilities(options: AdyenOptions) -> Capabilities:
+    """The capabilities of one account.
 
     Both capture modes are there because we always capture ourselves, at once where the shop need not confirm: when
     Adyen captures by itself, no notification tells of it, and there is no look-up that would.
     """
     return Capabilities(
-        live=live,
+        live=options.live,
         key_lifetime=MappingProxyType(dict.fromkeys(Verb, _KEY_LIFETIME)),
         hold_lifetime=HOLD_LIFETIME,
         currencies=MappingProxyType(CURRENCIES),
         capture_modes=frozenset(CaptureMode),
         partial_capture=True,
-        # Several captures of one payment have to be switched on for the account by Adyen: they are left out.
-        several_captures=False,
+        # Adyen's support switches them on for an account; until then it lets go of what the first capture leaves.
+        several_captures=options.several_captures,
         # An unpaid payment link can be expired.
         void_before_authorization=True,
         modifications=Modifications.BY_WEBHOOK,
         webhook_authentication=WebhookAuthentication.HMAC_FIELDS,
         # Links cannot be searched; only those that somebody tried to pay are named in notifications.
         lookup_by_reference=False,
-        merchant_account=merchant_account,
+        merchant_account=options.merchant_account,
         payable_for=_PAYABLE_FOR,
+        answers_disputes=frozenset({Verb.SUBMIT_EVIDENCE, Verb.ACCEPT_DISPUTE} if options.disputes_base else ()),
     )

@@ -1,8 +1,9 @@
-"""Calls to one Adyen account: one attempt per call, a bounded time for it, and answers that were read strictly.
+"""Calls to one account's Checkout API: one attempt per call, a bounded time for it, and answers read strictly.
 
 What cannot be read raises OutcomeUnknownError, never a guess.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -14,10 +15,12 @@ from domain.money import Money
 from gateways.adyen.currencies import stated_amount
 from gateways.adyen.errors import read_error
 from gateways.adyen.options import AdyenOptions
-from gateways.http import HttpConnection
+from gateways.http import HttpAnswer, HttpConnection
 
 _Object = Mapping[str, Any]
 
+# docs.adyen.com/development-resources/api-idempotency.
+_LONGEST_KEY = 64
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -44,7 +47,7 @@ class AdyenConnection:
     async def open_link(self, request: _Object, key: str) -> Link:
         """Open a payment link."""
         body = {**request, "merchantAccount": self._account}
-        return link_of(await self._call("POST", ("paymentLinks",), body, {"Idempotency-Key": key}))
+        return link_of(await self._call("POST", ("paymentLinks",), body, idempotent(key)))
 
     async def link(self, link_id: str) -> Link:
         """A payment link as it is now."""
@@ -64,7 +67,7 @@ class AdyenConnection:
         """Ask for a modification of a payment; the answer, its own pspReference, only says that Adyen received it."""
         body = {"merchantAccount": self._account, "reference": key}
         asked = body if amount is None else {**body, "amount": amount}
-        said = await self._call("POST", ("payments", psp_reference, kind), asked, {"Idempotency-Key": key})
+        said = await self._call("POST", ("payments", psp_reference, kind), asked, idempotent(key))
         expected = {**asked, "status": "received", "paymentPspReference": psp_reference}
         # Adyen need not repeat our reference.
         told = {"reference": key, **said}
@@ -83,13 +86,23 @@ class AdyenConnection:
     ) -> _Object:
         # Ids come from outside at times: none of them may lead to another address.
         address = "".join(f"/{quote(part, safe='')}" for part in path)
-        answer = await self._http.send(method, address, headers={**self._headers, **more}, json=body)
-        if not 200 <= answer.status < 300:
-            raise read_error(answer)
-        document = answer.document()
-        if not document:
-            raise OutcomeUnknownError(f"Adyen's answer (HTTP {answer.status}) is no object that can be read")
-        return document
+        return answered(await self._http.send(method, address, headers={**self._headers, **more}, json=body))
+
+
+def idempotent(key: str) -> dict[str, str]:
+    """The header that makes a repetition harmless. Adyen's keys have 64 characters at most, and ours may have more."""
+    fits = len(key) <= _LONGEST_KEY
+    return {"Idempotency-Key": key if fits else hashlib.sha256(key.encode()).hexdigest()}
+
+
+def answered(answer: HttpAnswer) -> _Object:
+    """The object in an answer of any of Adyen's APIs. Raises GatewayError or RefusalError when it is no success."""
+    if not 200 <= answer.status < 300:
+        raise read_error(answer)
+    document = answer.document()
+    if not document:
+        raise OutcomeUnknownError(f"Adyen's answer (HTTP {answer.status}) is no object that can be read")
+    return document
 
 
 def link_of(stated: _Object) -> Link:

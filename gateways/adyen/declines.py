@@ -76,6 +76,7 @@ _HARD: _Reasons = {
         "payment was already captured",
         "payment was refused",
         "currency does not match the currency of the payment",
+        "payment is charged back",
     ),
 }
 _NUMBERED = re.compile(r"([0-9]{1,3})\s*[:\-]?\s+(.+)")

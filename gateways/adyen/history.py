@@ -66,10 +66,14 @@ class AuthorisedPayment:
         return any(capture.done for capture in self.captures)
 
     @property
+    def over(self) -> bool:
+        """Whether it was ended. A reversal cancels what was not captured and refunds what was."""
+        return self.lapsed or any(part.done for part in (*self.cancels, *self.reversals))
+
+    @property
     def released(self) -> bool:
-        """Whether it can take nothing any more. A reversal cancels what was not captured and refunds what was."""
-        over = self.lapsed or any(part.done for part in (*self.cancels, *self.reversals))
-        return over and not self.taken
+        """Whether it was ended before it took anything."""
+        return self.over and not self.taken
 
     @property
     def unclear(self) -> bool:

@@ -12,8 +12,9 @@ class AdyenOptions:
     """One Adyen merchant account. Neither the API key nor the HMAC keys show in the repr.
 
     `hmac_keys`: all that are accepted now, in hexadecimal, several while one is being rotated out. `timeout_seconds`
-    bounds one call as a whole. Raises ValueError for credentials that could never work or would let anybody sign
-    notifications; the message repeats none of them.
+    bounds one call as a whole. `disputes_base`: where the Disputes API is, None where no dispute can be answered.
+    `several_captures`: Adyen has switched on multiple partial captures for the account. Raises ValueError for
+    credentials that could never work or would let anybody sign notifications; the message repeats none of them.
     """
 
     api_key: str = field(repr=False)
@@ -22,6 +23,8 @@ class AdyenOptions:
     api_base: str
     live: bool
     timeout_seconds: float = 20
+    disputes_base: str | None = None
+    several_captures: bool = False
 
     def __post_init__(self) -> None:
         if not self.api_key.strip():

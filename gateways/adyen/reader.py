@@ -4,9 +4,10 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from domain.dispute import DisputeSnapshot
 from domain.errors import OutcomeUnknownError, WebhookNotAuthenticError
 from domain.payment import PaymentSnapshot, PaymentStatus
-from gateways.adyen import translate
+from gateways.adyen import disputes, translate
 from gateways.adyen.client import AdyenConnection, Link
 from gateways.adyen.options import AdyenOptions
 from gateways.adyen.translate import NAME, Seen
@@ -33,6 +34,7 @@ class AdyenReader:
         self._connection = connection
         self._evidence = evidence
         self._account, self._live = options.merchant_account, options.live
+        self._several_captures = options.several_captures
 
     async def lookup(self, payment_id: str) -> Seen | None:
         """The payment as it is now; None when this account has no such link. Raises GatewayError."""
@@ -46,11 +48,17 @@ class AdyenReader:
 
     async def seen(self, link: Link) -> Seen:
         """What has become of a link; its notifications are read after it, so that they are never older than it."""
-        return translate.seen(link, _read(await self._evidence.about(NAME, link.reference)), self._live)
+        return translate.seen(link, await self._told(link.reference), self._live, self._several_captures)
+
+    async def dispute(self, dispute_id: str) -> DisputeSnapshot | None:
+        """The dispute as the notifications so far tell it; None when none does. Raises GatewayError."""
+        reference = dispute_id.partition(":")[0]
+        told = [n for n in await self._told(reference) if n.account == self._account and n.checkout_id == reference]
+        return disputes.snapshot(dispute_id, told, self._live)
 
     async def find(self, reference: str) -> PaymentSnapshot | None:
         """The payment with this reference among those that a notification told of. Raises GatewayError."""
-        told = _read(await self._evidence.about(NAME, reference))
+        told = await self._told(reference)
         # The id of the link is not signed: it only says where to look, and the link itself must name the reference.
         link_ids = {n.link_id for n in told if n.checkout_id == reference and n.link_id is not None}
         read = [await self.lookup(link_id) for link_id in sorted(link_ids)]
@@ -59,6 +67,9 @@ class AdyenReader:
             ids = ", ".join(payment.payment_id for payment in payments)
             _log.error("several Adyen payment links carry the reference %s: %s", reference, ids)
         return min(payments, key=lambda payment: _BY_WEIGHT.index(payment.status), default=None)
+
+    async def _told(self, reference: str) -> Sequence[Notification]:
+        return _read(await self._evidence.about(NAME, reference))
 
     async def transactions(self, since: datetime, until: datetime) -> list[GatewayTransaction]:
         """The movements that notifications received in this time tell of, oldest first."""

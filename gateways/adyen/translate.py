@@ -19,7 +19,7 @@ from domain.payment import Decline, NextAction, PaymentSnapshot, PaymentStatus, 
 from gateways.adyen import declines
 from gateways.adyen.client import Link
 from gateways.adyen.history import AuthorisedPayment, Part, authorised, money_of
-from gateways.adyen.webhooks import WEBHOOK_EVENTS, Notification
+from gateways.adyen.webhooks import PAYMENT_EVENTS, Notification
 from gateways.contract import GatewayTransaction, TransactionType
 
 _log = logging.getLogger(__name__)
@@ -41,6 +41,9 @@ _TRANSACTION_TYPES = {
     "REFUND": TransactionType.REFUND,
     "REFUND_FAILED": TransactionType.REFUND_FAILED,
     "REFUNDED_REVERSED": TransactionType.REFUND_FAILED,
+    "CHARGEBACK": TransactionType.DISPUTE,
+    "CHARGEBACK_REVERSED": TransactionType.DISPUTE_REVERSED,
+    "SECOND_CHARGEBACK": TransactionType.DISPUTE,
 }
 
 
@@ -56,17 +59,20 @@ class Seen:
     failures: Mapping[str, Decline] = field(default_factory=dict)
 
 
-def seen(link: Link, told: Iterable[Notification], live: bool) -> Seen:
+def seen(link: Link, told: Iterable[Notification], live: bool, several_captures: bool = False) -> Seen:
     """The link's payment, from the notifications about its reference; those about others are left out.
 
-    `live` is that of the account: Adyen's answers do not state it, and each HMAC key is of one mode only.
+    `live` is that of the account: Adyen's answers do not state it, and each HMAC key is of one mode only. So is
+    `several_captures`: without them any capture is the last, with them the one that leaves nothing held.
     """
     ours = (n for n in told if n.account == link.account and n.checkout_id == link.reference)
-    about = _without_others(link, [n for n in ours if n.code in WEBHOOK_EVENTS])
+    about = _without_others(link, [n for n in ours if n.code in PAYMENT_EVENTS])
     # Copies that differ in unsigned fields only are one notification; which of them is read depends on no order.
     once = {n.signed: n for n in sorted(about, key=lambda n: (n.at, repr(n)), reverse=True)}
     payments = authorised(list(once.values()))
-    return _authorised(link, payments, live) if payments else Seen(_unauthorised(link, once.values(), live))
+    if not payments:
+        return Seen(_unauthorised(link, once.values(), live))
+    return _authorised(link, payments, live, several_captures)
 
 
 def _without_others(link: Link, told: Sequence[Notification]) -> list[Notification]:
@@ -88,8 +94,10 @@ def transaction_of(n: Notification) -> GatewayTransaction | None:
     if kind is None or not n.success:
         return None
     refund = kind in (TransactionType.REFUND, TransactionType.REFUND_FAILED)
+    # A second chargeback has the dispute's pspReference too, and is another movement of the same kind.
+    again = n.code == "SECOND_CHARGEBACK"
     return GatewayTransaction(
-        transaction_id=n.psp_reference,
+        transaction_id=f"{n.psp_reference}:{n.code}" if again else n.psp_reference,
         type=kind,
         amount=money_of(n),
         at=n.at,
@@ -120,25 +128,25 @@ def _unauthorised(link: Link, told: Iterable[Notification], live: bool) -> Payme
     )
 
 
-def _authorised(link: Link, payments: Sequence[AuthorisedPayment], live: bool) -> Seen:
+def _authorised(link: Link, payments: Sequence[AuthorisedPayment], live: bool, several_captures: bool) -> Seen:
     payments = sorted(payments, key=lambda payment: payment.psp_reference)
     standing = [payment for payment in payments if not payment.released] or payments[:1]
     if len(standing) > 1:
         names = ", ".join(payment.psp_reference for payment in standing)
         _log.error("several Adyen payments carry the reference %s: %s", link.reference, names)
     first = next((payment for payment in standing if payment.taken), standing[0])
-    captured = [capture.money for payment in payments for capture in payment.captures if capture.done]
+    captures = [capture for payment in payments for capture in payment.captures if capture.done]
     amount = _total([payment.amount or link.amount for payment in standing])
-    status = _status(payments)
+    status = _status(payments, link.amount, several_captures)
     failures = sorted((part for payment in payments for part in payment.failures()), key=lambda part: _age(part.last))
-    failed = failures[-1].last if failures and status is PaymentStatus.AUTHORIZED else None
+    failed = _standing_failure(failures, captures) if status is PaymentStatus.AUTHORIZED else None
     payment = PaymentSnapshot(
         gateway=NAME,
         payment_id=link.link_id,
         reference=link.reference,
         status=status,
         amount=amount,
-        captured=_total(captured) if captured else amount.zero(),
+        captured=_total([capture.money for capture in captures]) if captures else amount.zero(),
         live=live,
         attempt=(failed.key or failed.psp_reference) if failed else first.psp_reference,
         decline=declines.decline(_reason(failed)) if failed else None,
@@ -150,12 +158,27 @@ def _authorised(link: Link, payments: Sequence[AuthorisedPayment], live: bool) -
     return Seen(payment, first.psp_reference, {key: decline for key, decline in by_key.items() if key})
 
 
-def _status(payments: Sequence[AuthorisedPayment]) -> PaymentStatus:
-    if any(payment.taken for payment in payments):
-        return PaymentStatus.CAPTURED
+def _standing_failure(failures: Sequence[Part], captures: Sequence[Part]) -> Notification | None:
+    """The latest no, unless something was taken since."""
+    failed = failures[-1].last if failures else None
+    taken = max((capture.last for capture in captures), key=_age, default=None)
+    return failed if failed is not None and (taken is None or _age(failed) > _age(taken)) else None
+
+
+def _status(payments: Sequence[AuthorisedPayment], asked: Money, several_captures: bool) -> PaymentStatus:
+    taken = [payment for payment in payments if payment.taken]
+    if taken:
+        more = several_captures and any(_holds_more(payment, asked) for payment in taken)
+        return PaymentStatus.AUTHORIZED if more else PaymentStatus.CAPTURED
     if any(payment.unclear for payment in payments):
         return PaymentStatus.PROCESSING
     return PaymentStatus.CANCELED if all(payment.released for payment in payments) else PaymentStatus.AUTHORIZED
+
+
+def _holds_more(payment: AuthorisedPayment, asked: Money) -> bool:
+    held = payment.amount or asked
+    captured = _total([capture.money for capture in payment.captures if capture.done])
+    return not payment.over and captured.currency == held.currency and captured.minor < held.minor
 
 
 def _refund(part: Part) -> RefundSnapshot:

@@ -20,7 +20,7 @@ from domain.errors import WebhookNotAuthenticError
 from gateways.contract import WebhookEvent
 from gateways.strict_json import read_strictly
 
-WEBHOOK_EVENTS = (
+PAYMENT_EVENTS = (
     "AUTHORISATION",
     "CAPTURE",
     "CAPTURE_FAILED",
@@ -32,7 +32,27 @@ WEBHOOK_EVENTS = (
     "REFUND_FAILED",
     "REFUNDED_REVERSED",
 )
-"""The events that a payment is understood from; those that Adyen leaves out by default have to be switched on."""
+"""The events that a payment is understood from."""
+DISPUTE_EVENTS = (
+    "REQUEST_FOR_INFORMATION",
+    "NOTIFICATION_OF_CHARGEBACK",
+    "CHARGEBACK",
+    "INFORMATION_SUPPLIED",
+    "CHARGEBACK_REVERSED",
+    "SECOND_CHARGEBACK",
+    "DISPUTE_DEFENSE_PERIOD_ENDED",
+    "ISSUER_RESPONSE_TIMEFRAME_EXPIRED",
+    "PREARBITRATION_OPEN",
+    "PREARBITRATION_WON",
+    "PREARBITRATION_LOST",
+    "PREARBITRATION_ISSUER_WITHDRAWN",
+    "SCHEME_ARBITRATION",
+    "SCHEME_ARBITRATION_WON",
+    "SCHEME_ARBITRATION_LOST",
+)
+"""The events that a dispute is understood from; all of them carry its pspReference and the payment's reference."""
+WEBHOOK_EVENTS = PAYMENT_EVENTS + DISPUTE_EVENTS
+"""What has to be switched on at Adyen, which leaves some of them out by default."""
 
 _LARGEST_BODY = 1024 * 1024
 _MOST_ITEMS = 500
@@ -68,6 +88,7 @@ class Notification:
     reason: str = ""
     link_id: str | None = None
     action: str | None = None
+    respond_by: datetime | None = None
 
     @property
     def signed(self) -> tuple[str | int | bool, ...]:
@@ -85,6 +106,12 @@ class Notification:
         """Our checkout's id, with which every reference of ours begins; None for what cannot be one."""
         first = self.reference.partition(":")[0]
         return first if _REFERENCE.fullmatch(first) else None
+
+    @property
+    def dispute_id(self) -> str | None:
+        """The dispute by our name for it: the checkout leads to its notifications, the pspReference picks them out."""
+        told = self.code in DISPUTE_EVENTS and self.checkout_id is not None
+        return f"{self.checkout_id}:{self.psp_reference}" if told else None
 
     @property
     def key(self) -> str | None:
@@ -174,6 +201,7 @@ def _notification(item: dict[str, Any], live: bool) -> Notification:
         reason=reason if isinstance(reason, str) else "",
         link_id=link if isinstance(link, str) and _LINK.fullmatch(link) else None,
         action=action if isinstance(action, str) else None,
+        respond_by=_moment(told.get("defensePeriodEndsAt")),
     )
 
 
@@ -187,7 +215,17 @@ def _event(said: Notification, account: str) -> WebhookEvent:
         occurred_at=said.at,
         live=said.live,
         relevant=ours and said.code in WEBHOOK_EVENTS,
+        dispute_id=said.dispute_id if ours else None,
     )
+
+
+def _moment(stated: object) -> datetime | None:
+    """A date outside of the signature: one that cannot be read is left out, and never costs the delivery."""
+    try:
+        read = datetime.fromisoformat(stated) if isinstance(stated, str) else None
+    except ValueError:
+        return None
+    return read if read is not None and read.tzinfo is not None else None
 
 
 def _amount(item: dict[str, Any]) -> tuple[int, str]:

@@ -4,28 +4,35 @@ from collections.abc import Mapping, Set
 from dataclasses import replace
 from datetime import datetime
 
+from domain.dispute import DisputeSnapshot
 from domain.errors import GatewayRefusedError, OutcomeUnknownError
-from domain.outcomes import Answer, Declined, Pending, RequiresAction
+from domain.outcomes import Answer, Completed, Declined, Pending, RequiresAction
 from domain.payment import NextAction, PaymentSnapshot, PaymentStatus
 from gateways.contract import (
+    AcceptDispute,
     AuthorizePayment,
     Capabilities,
     CapturePayment,
     CreatePayment,
     Evidence,
     GatewayTransaction,
+    ListedEvent,
+    ReauthorizePayment,
     RefundPayment,
+    SubmitEvidence,
     VoidPayment,
     WebhookEvent,
 )
 from gateways.paypal import currencies, fields, requests, translate, webhooks
-from gateways.paypal.answers import after_refund, after_void, as_it_is, not_asked_for, refund_under
+from gateways.paypal.answers import after_capture, after_void, as_it_is, captured_already, not_asked_for
 from gateways.paypal.capabilities import capabilities
 from gateways.paypal.certificates import Certificates
 from gateways.paypal.client import PayPalConnection
+from gateways.paypal.disputes import PayPalDisputes
 from gateways.paypal.errors import MISSING, PAYER_ACTION_REQUIRED
 from gateways.paypal.options import PayPalOptions
 from gateways.paypal.reader import Order, PayPalReader
+from gateways.paypal.refunds import PayPalRefunds
 from gateways.refusal import RefusalError
 
 
@@ -37,6 +44,8 @@ class PayPalGateway:
         self._connection = PayPalConnection(options)
         self._certificates = Certificates(options)
         self._reader = PayPalReader(self._connection, evidence, options.live)
+        self._refunds = PayPalRefunds(self._connection, self._reader)
+        self._disputes = PayPalDisputes(self._connection, self._reader, options.live)
         self._capabilities = capabilities(options)
 
     @property
@@ -82,29 +91,52 @@ class PayPalGateway:
             return as_it_is((await self._known(request.payment_id)).payment, _HELD)
 
     async def capture(self, request: CapturePayment) -> Answer:
-        """Take what is held, or the whole of what is only approved; what is captured already is Completed.
+        """Take what is held, in one or several parts, or the whole of what is only approved.
 
-        PayPal would take up to 15 % more than is held. The payer agreed to the order's amount, so more is declined.
+        What is captured already is Completed, and what waits for PayPal is Pending. PayPal would take up to 15 % more
+        than is held; the payer agreed to the order's amount, so more is declined. Raises AmountDoesNotFitError.
         """
-        amount = currencies.stated(request.amount)
+        currencies.stated(request.amount)
         with self._connection.one_operation():
             order = await self._known(request.payment_id)
             payment, held = order.payment, order.payments.held
-            if payment.status in _TAKEN | _SETTLED:
-                return as_it_is(payment, _TAKEN)
-            if request.amount.currency != payment.amount.currency or request.amount.minor > payment.amount.minor:
-                return not_asked_for(payment, "MAX_CAPTURE_AMOUNT_EXCEEDED", "more than the payer agreed to")
+            if captured_already(request, payment) or payment.status in _OVER:
+                return after_capture(request, payment)
+            problem = _unlike(request, order)
+            if problem is not None:
+                return problem
+            if payment.status is PaymentStatus.PROCESSING and (held is None or _under_way(request, order)):
+                return Pending(payment)
+            if held is None and request.amount != payment.amount:
+                return not_asked_for(payment, "AMOUNT_MISMATCH", "only what is held can be taken in part")
+            path, body = f"/v2/checkout/orders/{request.payment_id}/capture", None
+            if held is not None:
+                path, body = f"/v2/payments/authorizations/{fields.id_of(held)}/capture", requests.capture(request)
             try:
-                if held is not None:
-                    path = f"/v2/payments/authorizations/{fields.id_of(held)}/capture"
-                    await self._connection.send(path, {"amount": amount, "final_capture": True}, request.key)
-                elif request.amount == payment.amount:
-                    await self._connection.send(f"/v2/checkout/orders/{request.payment_id}/capture", None, request.key)
-                else:
-                    return not_asked_for(payment, "AMOUNT_MISMATCH", "only what is held can be taken in part")
+                await self._connection.send(path, body, request.key)
             except RefusalError as refusal:
                 return await self._after_refusal(request, refusal, _TAKEN)
-            return as_it_is((await self._known(request.payment_id)).payment, _TAKEN)
+            return after_capture(request, (await self._known(request.payment_id)).payment)
+
+    async def reauthorize(self, request: ReauthorizePayment) -> Answer:
+        """Make the hold anew, which has another id then. PayPal does so from the original one only, and not twice."""
+        amount = currencies.stated(request.amount)
+        with self._connection.one_operation():
+            order = await self._known(request.payment_id)
+            original, payment = order.payments.original, order.payment
+            if payment.status is not PaymentStatus.AUTHORIZED or original is None:
+                return not_asked_for(payment, "ORDER_NOT_HELD", "what is not held cannot be held anew")
+            if request.amount.currency != payment.amount.currency or request.amount.minor > _left(payment):
+                return not_asked_for(payment, "MAX_CAPTURE_AMOUNT_EXCEEDED", "more than the payer agreed to")
+            path = f"/v2/payments/authorizations/{fields.id_of(original)}/reauthorize"
+            try:
+                made = (await self._connection.send(path, {"amount": amount}, request.key)).object
+            except RefusalError as refusal:
+                return refusal.declined((await self._known(request.payment_id)).payment)
+            payment = (await self._known(request.payment_id)).payment
+            if payment.authorization_id != fields.id_of(made):
+                raise OutcomeUnknownError("PayPal made the hold anew and still shows the order with another")
+            return Completed(payment)
 
     async def void(self, request: VoidPayment) -> Answer:
         """Release what is held; one that is over or captured is Completed as it is.
@@ -113,11 +145,12 @@ class PayPalGateway:
         """
         with self._connection.one_operation():
             order = await self._known(request.payment_id)
-            held = order.payments.held
-            if order.payment.status is not PaymentStatus.AUTHORIZED or held is None:
+            original = order.payments.original
+            if order.payment.status is not PaymentStatus.AUTHORIZED or original is None:
                 return after_void(order.payment)
             try:
-                path = f"/v2/payments/authorizations/{fields.id_of(held)}/void"
+                # Voiding the original ends the hold that was made of it; that one cannot be voided by itself.
+                path = f"/v2/payments/authorizations/{fields.id_of(original)}/void"
                 await self._connection.send(path, None, request.key)
             except RefusalError as refusal:
                 after = (await self._known(request.payment_id)).payment
@@ -126,25 +159,9 @@ class PayPalGateway:
 
     async def refund(self, request: RefundPayment) -> Answer:
         """Give money back; a refund that was made under this key already is the answer, however long ago it was."""
-        body = requests.refund(request)
+        currencies.stated(request.amount)
         with self._connection.one_operation():
-            order = await self._known(request.payment_id)
-            ours, capture = refund_under(request, order.payment), order.payments.refundable
-            if ours is not None:
-                return after_refund(ours)
-            if capture is None:
-                return not_asked_for(order.payment, "ORDER_NOT_CAPTURED", "nothing was taken that could be given back")
-            path = f"/v2/payments/captures/{fields.id_of(capture)}/refund"
-            try:
-                stated = (await self._connection.send(path, body, request.key)).object
-            except RefusalError as refusal:
-                after = (await self._known(request.payment_id)).payment
-                ours = refund_under(request, after)
-                return after_refund(ours) if ours else refusal.declined(after)
-            if "amount" not in stated:
-                stated = await self._reader.refund(fields.id_of(stated))
-            # It was answered to our key, so it is ours also where PayPal leaves out what it was told.
-            return after_refund(replace(translate.refund_of(stated), reference=request.key))
+            return await self._refunds.refund(request, await self._known(request.payment_id))
 
     async def lookup(self, payment_id: str) -> PaymentSnapshot | None:
         """The order with its payments and refunds; None when this account has no such order, or it has lapsed."""
@@ -160,6 +177,25 @@ class PayPalGateway:
         """
         with self._connection.one_operation():
             return await self._reader.find(reference)
+
+    async def lookup_dispute(self, dispute_id: str) -> DisputeSnapshot | None:
+        """The dispute as PayPal states it now; None for one that PayPal does not know or that is not about us."""
+        with self._connection.one_operation():
+            return await self._disputes.lookup(dispute_id)
+
+    async def submit_evidence(self, request: SubmitEvidence) -> Answer:
+        """Answer a claim or chargeback, while PayPal waits for our answer."""
+        with self._connection.one_operation():
+            return await self._disputes.submit_evidence(request)
+
+    async def accept_dispute(self, request: AcceptDispute) -> Answer:
+        """Let the payer have the disputed money."""
+        with self._connection.one_operation():
+            return await self._disputes.accept(request)
+
+    async def list_events(self, since: datetime, until: datetime) -> list[ListedEvent]:
+        """The events that PayPal's webhooks told in this time; PayPal lists those of the last 30 days."""
+        return await self._reader.events(since, until)
 
     async def list_transactions(self, since: datetime, until: datetime) -> list[GatewayTransaction]:
         """What moved in this time, by PayPal's transaction search, which shows a movement up to three hours late.
@@ -197,8 +233,14 @@ class PayPalGateway:
         self, request: AuthorizePayment | CapturePayment, refusal: RefusalError, done: Set[PaymentStatus]
     ) -> Answer:
         """What is true after PayPal refused: often it was done already, or the payer has to go back and choose."""
-        payment = (await self._known(request.payment_id)).payment
-        if payment.status in done or payment.status is PaymentStatus.PROCESSING:
+        order = await self._known(request.payment_id)
+        payment = order.payment
+        processing = payment.status is PaymentStatus.PROCESSING
+        if isinstance(request, CapturePayment):
+            known = captured_already(request, payment) or payment.status in done
+            if known or (processing and _under_way(request, order)):
+                return after_capture(request, payment)
+        elif processing or payment.status in done:
             return as_it_is(payment, done)
         if refusal.code in _DONE_BEFORE:
             raise OutcomeUnknownError(f"PayPal says {refusal.code} and shows the order as {payment.status}")
@@ -224,3 +266,28 @@ _TAKEN = frozenset({PaymentStatus.CAPTURED})
 _HELD = _TAKEN | {PaymentStatus.AUTHORIZED}
 # Nothing can be asked for while PayPal works on it, nor after it has ended.
 _SETTLED = frozenset({PaymentStatus.PROCESSING, PaymentStatus.CANCELED})
+_OVER = frozenset({PaymentStatus.CAPTURED, PaymentStatus.CANCELED})
+
+
+def _left(payment: PaymentSnapshot) -> int:
+    return payment.amount.minor - payment.captured.minor
+
+
+def _under_way(request: CapturePayment, order: Order) -> bool:
+    """Whether PayPal works on as much as shall be captured after this."""
+    drawn = order.payments.drawn
+    return drawn is not None and drawn.minor >= request.captured_after.minor
+
+
+def _unlike(request: CapturePayment, order: Order) -> Declined | None:
+    """Our own no to a capture that does not fit to what the payer agreed to and to what was captured before."""
+    payment, drawn = order.payment, order.payments.drawn
+    wanted, agreed = request.captured_after, payment.amount
+    before = 0 if drawn is None or _under_way(request, order) else drawn.minor
+    if {request.amount.currency, wanted.currency} != {agreed.currency} or max(
+        wanted.minor, before + request.amount.minor
+    ) > agreed.minor:
+        return not_asked_for(payment, "MAX_CAPTURE_AMOUNT_EXCEEDED", "more than the payer agreed to")
+    if before and before + request.amount.minor != wanted.minor:
+        return not_asked_for(payment, "AMOUNT_MISMATCH", f"{drawn} is captured already, which this does not count in")
+    return None

@@ -2,10 +2,10 @@
 
 from collections.abc import Set
 
-from domain.errors import GatewayRefusedError, OutcomeUnknownError
+from domain.errors import OutcomeUnknownError
 from domain.outcomes import Answer, Completed, Declined, Pending, RequiresAction
 from domain.payment import PaymentSnapshot, PaymentStatus, RefundSnapshot, RefundStatus
-from gateways.contract import RefundPayment
+from gateways.contract import CapturePayment
 from gateways.paypal import declines
 
 _UNTOUCHED = frozenset({PaymentStatus.APPROVED, PaymentStatus.AWAITING_CUSTOMER})
@@ -30,6 +30,26 @@ def as_it_is(payment: PaymentSnapshot, done: Set[PaymentStatus]) -> Answer:
     return Pending(payment)
 
 
+def captured_already(request: CapturePayment, payment: PaymentSnapshot) -> bool:
+    """Whether as much is captured as shall be after this; what is captured in another currency is for the caller."""
+    wanted, captured = request.captured_after, payment.captured
+    if captured.currency != wanted.currency:
+        return payment.status is PaymentStatus.CAPTURED
+    return captured.minor >= wanted.minor
+
+
+def after_capture(request: CapturePayment, payment: PaymentSnapshot) -> Answer:
+    """The payment after a capture, or one of which nothing can be captured now.
+
+    Raises OutcomeUnknownError while nothing of the operation shows.
+    """
+    if captured_already(request, payment):
+        return Completed(payment)
+    if payment.status is PaymentStatus.CAPTURED:
+        return not_asked_for(payment, "AUTHORIZATION_ALREADY_CAPTURED", "it was captured for less, for the last time")
+    return as_it_is(payment, frozenset())
+
+
 def after_void(payment: PaymentSnapshot) -> Answer:
     """The payment after a void, or one that there is nothing of to void."""
     match payment.status:
@@ -50,14 +70,6 @@ def after_refund(refund: RefundSnapshot) -> Answer:
             return Pending(refund)
         case RefundStatus.FAILED:
             return Declined(declines.decline(refund.failure_code or "UNKNOWN", f"refund {refund.refund_id} failed"))
-
-
-def refund_under(request: RefundPayment, payment: PaymentSnapshot) -> RefundSnapshot | None:
-    """The refund made under this key, if any. Raises GatewayRefusedError when it gave another amount."""
-    made = next((refund for refund in payment.refunds if refund.reference == request.key), None)
-    if made is not None and made.amount != request.amount:
-        raise GatewayRefusedError("DUPLICATE_REQUEST_ID", f"the key was used to refund {made.amount}")
-    return made
 
 
 def not_asked_for(payment: PaymentSnapshot, code: str, message: str) -> Declined:

@@ -1,14 +1,15 @@
 """Calls to PayPal's API: one attempt each, with the shared token, in a bounded time, and our errors."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 from domain.errors import GatewayError, GatewayUnreachableError, OutcomeUnknownError
-from gateways.http import HttpAnswer, HttpConnection
+from gateways.http import Files, HttpAnswer, HttpConnection
 from gateways.paypal.errors import read_error
 from gateways.paypal.options import PayPalOptions
 from gateways.paypal.scrub import Scrubber
@@ -65,10 +66,12 @@ class PayPalConnection:
     async def send(self, path: str, body: Object | None, key: str) -> Said:
         """POST once under this request id. Raises GatewayError, or RefusalError when PayPal refuses the content."""
         headers = {"PayPal-Request-Id": key, "Prefer": "return=representation"}
-        said = await self._call("POST", path, headers, body=body)
-        if operation := _operation.get():
-            operation.done = True
-        return said
+        return await self._done(self._call("POST", path, headers, body=body))
+
+    async def submit(self, path: str, document: Object, key: str) -> Said:
+        """POST a document as the `input` of a multipart form, which some calls take alone. Raises as `send` does."""
+        part = (None, json.dumps(document).encode(), "application/json")
+        return await self._done(self._call("POST", path, {"PayPal-Request-Id": key}, files={"input": part}))
 
     async def read(self, path: str, params: Mapping[str, str] | None = None) -> Object:
         """GET once. Raises as `send` does."""
@@ -82,12 +85,19 @@ class PayPalConnection:
         await self._tokens.close()
         await self._http.close()
 
+    async def _done(self, call: Coroutine[None, None, Said]) -> Said:
+        said = await call
+        if operation := _operation.get():
+            operation.done = True
+        return said
+
     async def _call(
         self,
         method: str,
         path: str,
         headers: Mapping[str, str],
         body: Object | None = None,
+        files: Files | None = None,
         params: Mapping[str, str] | None = None,
     ) -> Said:
         asked = False
@@ -96,10 +106,10 @@ class PayPalConnection:
             nonlocal asked
             asked = True
             named = {"Authorization": f"Bearer {token}", "Accept": "application/json", **headers}
-            if method == "POST":
+            if method == "POST" and files is None:
                 # PayPal wants the type also where nothing is to be said.
                 named["Content-Type"] = "application/json"
-            return await self._http.send(method, path, headers=named, json=body, params=params)
+            return await self._http.send(method, path, headers=named, json=body, files=files, params=params)
 
         try:
             async with asyncio.timeout_at(self._until()):

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from gateways.contract import CreatePayment, RefundPayment
+from domain.money import Money
+from gateways.contract import CapturePayment, CreatePayment
 from gateways.paypal.currencies import stated
-from gateways.paypal.translate import swapped
+from gateways.paypal.pieces import custom_id
 
 _LONGEST_DESCRIPTION = 127
 
@@ -31,6 +32,14 @@ def order(request: CreatePayment) -> dict[str, Any]:
     return body
 
 
-def refund(request: RefundPayment) -> dict[str, Any]:
-    """A refund that carries its key, by which it is known again. Raises AmountDoesNotFitError."""
-    return {"amount": stated(request.amount), "custom_id": swapped(request.key)}
+def capture(request: CapturePayment) -> dict[str, Any]:
+    """A capture of what is held; the last one lets go of the rest. Raises AmountDoesNotFitError."""
+    return {"amount": stated(request.amount), "final_capture": request.final}
+
+
+def refund(key: str, amount: Money, whole: Money | None = None) -> dict[str, Any]:
+    """A refund that carries its key, by which it is known again, and as a piece the whole it belongs to.
+
+    Raises AmountDoesNotFitError.
+    """
+    return {"amount": stated(amount), "custom_id": custom_id(key, whole)}

@@ -14,6 +14,7 @@ from gateways.contract import GatewayTransaction, TransactionType
 from gateways.paypal import declines, fields
 from gateways.paypal.fields import Object
 from gateways.paypal.options import LIVE_HOSTS
+from gateways.paypal.pieces import Piece, key_of, merged, whole_of
 
 NAME = "paypal"
 
@@ -33,6 +34,7 @@ _RELEASED = frozenset({"VOIDED", "EXPIRED"})
 _PENDING = frozenset({"PENDING"})
 _CAPTURED = frozenset({"CAPTURED"})
 _KNOWN = _TAKEN | _REFUSED | _HELD | _RELEASED | _PENDING | _CAPTURED
+_DRAWN = _TAKEN | _PENDING
 _REFUND_STATUSES = {
     "PENDING": RefundStatus.PENDING,
     "COMPLETED": RefundStatus.SUCCEEDED,
@@ -40,9 +42,11 @@ _REFUND_STATUSES = {
     # A canceled refund gives nothing back either.
     "CANCELLED": RefundStatus.FAILED,
 }
+# Holds for disputes and their release, chargebacks, their reversal, reimbursement, second round and cancellation.
+# https://developer.paypal.com/docs/transaction-search/transaction-event-codes
+_DISPUTES = frozenset({"T1110", "T1111", "T1201", "T1202", "T1205", "T1207", "T1208"})
 # PayPal's page where the payer agrees, by the two names it has.
 _PAYER_LINKS = ("payer-action", "approve")
-_SWAPPED = str.maketrans(":.", ".:")
 
 
 @dataclass(frozen=True)
@@ -55,13 +59,27 @@ class Payments:
 
     @property
     def held(self) -> Object | None:
-        """The authorization that holds money now."""
-        return _newest(self.authorizations, _HELD)
+        """The authorization that holds money now; one that was made anew stands in for those before it."""
+        if any(c.get("final_capture") is True and c["status"] in _DRAWN for c in self.captures):
+            # PayPal may go on calling a hold partially captured after a final capture of less than the whole.
+            return None
+        current = next((held for held in reversed(self.authorizations) if held["status"] not in _REFUSED), None)
+        return current if current is not None and current["status"] in _HELD else None
 
     @property
-    def refundable(self) -> Object | None:
-        """The capture of which something can be left to give back, else the newest that took money."""
-        return _newest(self.captures, _TAKEN - {"REFUNDED"}) or _newest(self.captures, _TAKEN)
+    def original(self) -> Object | None:
+        """The authorization that those made anew stem from; only this one can be made anew or voided."""
+        return next((held for held in self.authorizations if held["status"] in _HELD), None)
+
+    @property
+    def drawn(self) -> Money | None:
+        """What was captured or is about to be, None where nothing was."""
+        return _sum([fields.money(part, "amount") for part in self.captures if part["status"] in _DRAWN])
+
+    @property
+    def taken(self) -> list[Object]:
+        """The captures that took money, the newest first."""
+        return [part for part in reversed(self.captures) if part["status"] in _TAKEN]
 
     @property
     def latest(self) -> Object | None:
@@ -106,7 +124,8 @@ def payment_of(order: Object, live: bool) -> PaymentSnapshot:
         next_action=_next_action(order, status),
         authorized_until=fields.moment(held, "expiration_time") if held else None,
         account=fields.text_if_any(fields.inner(unit, "payee"), "merchant_id"),
-        refunds=tuple(refund_of(refund, reference) for refund in payments.refunds),
+        refunds=merged([piece_of(refund, reference) for refund in payments.refunds]),
+        authorization_id=fields.text(held, "id") if held else None,
     )
 
 
@@ -125,14 +144,14 @@ def refund_of(refund: Object, inherited: str | None = None) -> RefundSnapshot:
         refund_id=fields.text(refund, "id"),
         amount=fields.money(refund, "amount"),
         status=status,
-        reference=swapped(ours) if ours and ours != inherited else None,
+        reference=key_of(ours) if ours and ours != inherited else None,
         failure_code=(fields.text_if_any(fields.inner(refund, "status_details"), "reason") or word) if failed else None,
     )
 
 
-def swapped(key: str) -> str:
-    """A refund's key as its `custom_id`, and back: PayPal states those without colons, so they change with the dots."""
-    return key.translate(_SWAPPED)
+def piece_of(refund: Object, inherited: str | None = None) -> Piece:
+    """A refund with what it is a part of. Raises OutcomeUnknownError when it cannot be read."""
+    return Piece(refund_of(refund, inherited), whole_of(fields.text_if_any(refund, "custom_id") or ""))
 
 
 def transaction_of(row: Object) -> GatewayTransaction | None:
@@ -153,16 +172,24 @@ def transaction_of(row: Object) -> GatewayTransaction | None:
         amount=amount,
         at=fields.moment(info, "transaction_initiation_date"),
         payment_id=fields.text_if_any(info, "paypal_reference_id") if order_named else None,
-        reference=swapped(custom) if custom and kind is not TransactionType.CHARGE else custom,
+        reference=key_of(custom) if custom and kind in _OF_REFUNDS else custom,
     )
 
 
+_OF_REFUNDS = frozenset({TransactionType.REFUND, TransactionType.REFUND_FAILED})
+
+
 def _transaction_type(code: str, outgoing: bool) -> TransactionType:
-    """T00xx are payments, T1107 refunds of ours; a reversal that brings money (T1106) is a refund that came back."""
+    """T00xx are payments, T1107 refunds of ours.
+
+    A reversal by PayPal (T1106) is a refund that came back where it brings money, and a dispute's end where it takes.
+    """
     if code.startswith("T00"):
         return TransactionType.OTHER if outgoing else TransactionType.CHARGE
     if code == "T1107" or (code == "T1106" and not outgoing):
         return TransactionType.REFUND if outgoing else TransactionType.REFUND_FAILED
+    if code in _DISPUTES or code == "T1106":
+        return TransactionType.DISPUTE if outgoing else TransactionType.DISPUTE_REVERSED
     return TransactionType.OTHER
 
 
@@ -175,12 +202,13 @@ def _status(order: Object, payments: Payments) -> PaymentStatus:
     done = (*payments.authorizations, *payments.captures)
     if any(fields.text(part, "status") not in _KNOWN for part in done):
         raise fields.unreadable("a payment's status")
-    if _newest(payments.captures, _TAKEN):
-        return PaymentStatus.CAPTURED
     if _newest(done, _PENDING):
         return PaymentStatus.PROCESSING
-    if payments.held:
+    taken = payments.drawn
+    if payments.held and (taken is None or taken.minor < fields.money(unit_of(order), "amount").minor):
         return PaymentStatus.AUTHORIZED
+    if taken is not None:
+        return PaymentStatus.CAPTURED
     if _newest(payments.authorizations, _RELEASED):
         return PaymentStatus.CANCELED
     word = fields.text(order, "status")
@@ -196,11 +224,16 @@ def _status(order: Object, payments: Payments) -> PaymentStatus:
 
 
 def _captured(payments: Payments, amount: Money) -> Money:
-    taken = [fields.money(c, "amount") for c in payments.captures if fields.text(c, "status") in _TAKEN]
+    return _sum([fields.money(part, "amount") for part in payments.taken]) or amount.zero()
+
+
+def _sum(amounts: Sequence[Money]) -> Money | None:
+    if not amounts:
+        return None
     try:
-        return sum(taken, start=taken[0].zero() if taken else amount.zero())
+        return sum(amounts[1:], start=amounts[0])
     except CurrencyMismatchError:
-        raise OutcomeUnknownError("PayPal's answer cannot be trusted: captures in several currencies") from None
+        raise OutcomeUnknownError("PayPal's answer cannot be trusted: amounts in several currencies") from None
 
 
 def _decline(latest: Object) -> Decline | None:

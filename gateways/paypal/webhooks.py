@@ -7,6 +7,7 @@ https://developer.paypal.com/api/rest/webhooks/rest tells how the signature is m
 """
 
 import base64
+import json
 import re
 import zlib
 from collections.abc import Mapping
@@ -16,11 +17,12 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from domain.errors import GatewayUnreachableError, WebhookNotAuthenticError
-from gateways.contract import WebhookEvent
+from domain.errors import GatewayUnreachableError, OutcomeUnknownError, WebhookNotAuthenticError
+from gateways.contract import ListedEvent, WebhookEvent
+from gateways.paypal import fields
 from gateways.paypal.certificates import Certificates
 from gateways.paypal.options import PayPalOptions
-from gateways.paypal.translate import swapped
+from gateways.paypal.pieces import swapped
 from gateways.strict_json import read_strictly
 
 # PayPal repeats a delivery for three days and nowhere says that a repetition is signed anew, so a window of minutes
@@ -42,6 +44,9 @@ WEBHOOK_EVENTS = (
     "PAYMENT.CAPTURE.REVERSED",
     "PAYMENT.REFUND.PENDING",
     "PAYMENT.REFUND.FAILED",
+    "CUSTOMER.DISPUTE.CREATED",
+    "CUSTOMER.DISPUTE.UPDATED",
+    "CUSTOMER.DISPUTE.RESOLVED",
 )
 """The events a webhook has to subscribe to."""
 
@@ -49,6 +54,7 @@ WEBHOOK_EVENTS = (
 _OF_REFUNDS = frozenset(
     {"PAYMENT.CAPTURE.REFUNDED", "PAYMENT.CAPTURE.REVERSED", "PAYMENT.REFUND.PENDING", "PAYMENT.REFUND.FAILED"}
 )
+_OF_DISPUTES = "CUSTOMER.DISPUTE."
 _ALGORITHM = "SHA256withRSA"
 _TRANSMISSION = re.compile(r"[A-Za-z0-9-]{1,64}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|\+00:00)")
@@ -85,6 +91,20 @@ def hinted_payment(body: bytes) -> str | None:
         return None
 
 
+def listed(stated: Mapping[str, Any], live: bool) -> ListedEvent | None:
+    """An event of PayPal's own list, as a delivery would have brought it; None for one that is not relevant.
+
+    Raises OutcomeUnknownError for one that we subscribe to and cannot read.
+    """
+    if stated.get("event_type") not in WEBHOOK_EVENTS:
+        return None
+    try:
+        event = _event(dict(stated), fields.moment(stated, "create_time"), live)
+    except (WebhookNotAuthenticError, AttributeError):
+        raise fields.unreadable("an event of the list") from None
+    return ListedEvent(event, json.dumps(stated, separators=(",", ":")).encode()) if event.relevant else None
+
+
 async def _authenticate(
     body: bytes, headers: Mapping[str, str], webhook_id: str, certificates: Certificates, now: datetime
 ) -> datetime:
@@ -112,20 +132,33 @@ def _header(headers: Mapping[str, str], name: str, longest: int) -> str:
 
 
 def _event(event: Any, sent_at: datetime, live: bool) -> WebhookEvent:
-    """The event names no mode, but the signature covers the webhook's id, which belongs to one mode only: ours."""
+    """The event names no mode, but the signature covers the webhook's id, which belongs to one mode only: ours.
+
+    When it happened is its own word, as the rest of it is, so that PayPal's list tells the same event; `sent_at` is for
+    those that do not say.
+    """
     if not isinstance(event, dict) or not isinstance(event.get("resource"), dict):
         raise WebhookNotAuthenticError("the body is no PayPal event")
     kind, resource = _word(event, "event_type", _TYPE), event["resource"]
     payment_id, reference = _payment_id(kind, resource), _reference(kind, resource)
+    dispute_id = _dispute(kind, resource)
     return WebhookEvent(
         event_id=_word(event, "id", _EVENT_ID),
         type=kind,
         payment_id=payment_id,
         reference=reference,
-        occurred_at=sent_at,
+        occurred_at=_happened(event, sent_at),
         live=live,
-        relevant=(payment_id or reference) is not None and kind in WEBHOOK_EVENTS,
+        relevant=(payment_id or reference or dispute_id) is not None and kind in WEBHOOK_EVENTS,
+        dispute_id=dispute_id,
     )
+
+
+def _happened(event: dict[str, Any], otherwise: datetime) -> datetime:
+    try:
+        return fields.moment(event, "create_time")
+    except OutcomeUnknownError:
+        return otherwise
 
 
 def _payment_id(kind: str, resource: dict[str, Any]) -> str | None:
@@ -142,13 +175,24 @@ def _payment_id(kind: str, resource: dict[str, Any]) -> str | None:
 
 def _reference(kind: str, resource: dict[str, Any]) -> str | None:
     """The checkout's id: an order has it in its unit, payments have it themselves, a refund's key begins with it."""
-    units = resource.get("purchase_units")
-    named = units[0] if isinstance(units, list) and units and isinstance(units[0], dict) else resource
-    custom = named.get("custom_id")
+    if kind.startswith(_OF_DISPUTES):
+        custom = _first(resource, "disputed_transactions").get("custom")
+    else:
+        custom = (_first(resource, "purchase_units") or resource).get("custom_id")
     if not isinstance(custom, str):
         return None
     reference = swapped(custom).partition(":")[0] if kind in _OF_REFUNDS else custom
     return reference if _REFERENCE.fullmatch(reference) else None
+
+
+def _first(resource: dict[str, Any], name: str) -> dict[str, Any]:
+    found = resource.get(name)
+    return found[0] if isinstance(found, list) and found and isinstance(found[0], dict) else {}
+
+
+def _dispute(kind: str, resource: dict[str, Any]) -> str | None:
+    named = resource.get("dispute_id") if kind.startswith(_OF_DISPUTES) else None
+    return named if isinstance(named, str) and _PAYMENT.fullmatch(named) else None
 
 
 def _word(stated: dict[str, Any], field: str, form: re.Pattern[str]) -> str:

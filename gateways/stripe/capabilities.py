@@ -22,10 +22,12 @@ def capabilities(live: bool) -> Capabilities:
         currencies=MappingProxyType(CURRENCIES),
         capture_modes=frozenset(CaptureMode),
         partial_capture=True,
-        # Multicapture has to be asked for on each payment and is not there for every card: it is left out.
-        several_captures=False,
+        # Asked for with every hold; where the card or the account has none, a part that is not final is declined.
+        several_captures=True,
         void_before_authorization=True,
         modifications=Modifications.SYNCHRONOUS,
         webhook_authentication=WebhookAuthentication.HMAC_BODY,
         lookup_by_reference=True,
+        answers_disputes=frozenset({Verb.SUBMIT_EVIDENCE, Verb.ACCEPT_DISPUTE}),
+        lists_events=True,
     )

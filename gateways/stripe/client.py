@@ -1,6 +1,7 @@
 """The SDK's client: one attempt per call, a bounded time for it, and our errors instead of the SDK's."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -13,6 +14,8 @@ from gateways.stripe.options import StripeOptions
 
 # The SDK would write timings of earlier calls to a file in the user's home and send them along.
 stripe.enable_telemetry = False
+# At DEBUG the SDK logs bodies whole: client secrets, and what a shop says of a customer in a dispute.
+logging.getLogger("stripe").setLevel(logging.INFO)
 
 API_VERSION = "2026-10-28.endive"
 

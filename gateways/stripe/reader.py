@@ -1,20 +1,22 @@
-"""Reading Stripe: one payment with all its refunds, by its id or by our reference."""
+"""Reading Stripe: one payment with all its refunds, by its id or by our reference, and its lists."""
 
+import json
 import logging
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from itertools import islice
 
-from stripe.params import BalanceTransactionListParams, PaymentIntentListParams, RefundListParams
+from stripe.params import BalanceTransactionListParams, EventListParams, PaymentIntentListParams, RefundListParams
 
-from domain.errors import OutcomeUnknownError
+from domain.errors import OutcomeUnknownError, WebhookNotAuthenticError
 from domain.payment import PaymentSnapshot, PaymentStatus
-from gateways.contract import GatewayTransaction
+from gateways.contract import GatewayTransaction, ListedEvent
 from gateways.refusal import RefusalError
-from gateways.stripe import translate
+from gateways.stripe import translate, webhooks
 from gateways.stripe.client import Call, StripeConnection
 from gateways.stripe.errors import MISSING
-from gateways.stripe.translate import REFERENCE, Object
+from gateways.stripe.fields import Object
+from gateways.stripe.translate import REFERENCE
 
 _log = logging.getLogger(__name__)
 
@@ -26,7 +28,7 @@ _MOST_REFUND_PAGES = 20
 # Search lags by up to a minute, so a payment that it misses is among the newest ones.
 _RECENT_PAGES = 3
 _MOST_FOUND = 10
-_MOST_TRANSACTION_PAGES = 500
+_MOST_LIST_PAGES = 500
 # Of several payments with one reference the one that has money in it matters most.
 _BY_WEIGHT = (
     PaymentStatus.CAPTURED,
@@ -47,15 +49,19 @@ class StripeReader:
 
     async def lookup(self, payment_id: str) -> PaymentSnapshot | None:
         """The payment as it is now; None when this account has no such PaymentIntent. Raises GatewayError."""
+        intent = await self.intent(payment_id)
+        return None if intent is None else await self.snapshot(intent)
+
+    async def intent(self, payment_id: str) -> Object | None:
+        """The PaymentIntent itself; None when this account has no such one. Raises GatewayError."""
         try:
-            intent = await self._connection.read(
+            return await self._connection.read(
                 lambda client: client.v1.payment_intents.retrieve_async(payment_id, {"expand": EXPAND})
             )
         except RefusalError as refusal:
             if refusal.code == MISSING:
                 return None
             raise refusal.as_error() from None
-        return await self.snapshot(intent)
 
     async def find(self, reference: str) -> PaymentSnapshot | None:
         """The payment with this reference, by search and else among the newest payments. Raises GatewayError."""
@@ -100,13 +106,32 @@ class StripeReader:
             "limit": _PAGE,
             "expand": ["data.source"],
         }
-        for _ in range(_MOST_TRANSACTION_PAGES):
+        for _ in range(_MOST_LIST_PAGES):
             page = await self._transaction_page(params)
             found += [translate.transaction_of(row) for row in _data(page)]
             if not page.get("has_more"):
                 return found[::-1]
             params = {**params, "starting_after": _last_id(page)}
         raise OutcomeUnknownError("Stripe has more transactions in this time than can be read: ask for less of it")
+
+    async def events(self, since: datetime, until: datetime) -> list[ListedEvent]:
+        """The events of this time that are relevant to us, oldest first. Raises GatewayError."""
+        found: list[ListedEvent] = []
+        params: EventListParams = {
+            "created": {"gte": int(since.timestamp()), "lt": int(until.timestamp())},
+            "limit": _PAGE,
+            "types": list(webhooks.WEBHOOK_EVENTS),
+        }
+        for _ in range(_MOST_LIST_PAGES):
+            page = await self._event_page(params)
+            found += [listed for stated in _data(page) if (listed := _listed(stated)) is not None]
+            if not page.get("has_more"):
+                return found[::-1]
+            params = {**params, "starting_after": _last_id(page)}
+        raise OutcomeUnknownError("Stripe has more events in this time than can be read: ask for less of it")
+
+    async def _event_page(self, params: EventListParams) -> Object:
+        return await self._page(lambda client: client.v1.events.list_async(params))
 
     async def _transaction_page(self, params: BalanceTransactionListParams) -> Object:
         return await self._page(lambda client: client.v1.balance_transactions.list_async(params))
@@ -149,6 +174,16 @@ class StripeReader:
 def _refers_to(intent: Object, reference: str) -> bool:
     metadata = intent.get("metadata")
     return isinstance(metadata, Mapping) and metadata.get(REFERENCE) == reference
+
+
+def _listed(stated: Object) -> ListedEvent | None:
+    try:
+        event = webhooks.event_of(stated)
+    # One event that nobody can read must not keep all that follow it from being seen.
+    except (WebhookNotAuthenticError, LookupError, TypeError, ValueError, OverflowError, OSError) as error:
+        _log.error("an event in Stripe's list cannot be read and is left out: %s", type(error).__name__)
+        return None
+    return ListedEvent(event, json.dumps(stated, default=str).encode()) if event.relevant else None
 
 
 def _data(page: Object) -> list[Object]:

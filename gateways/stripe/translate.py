@@ -7,17 +7,12 @@ comparison with its own record fails.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
-from domain.errors import InvalidMoneyError, OutcomeUnknownError
-from domain.money import Money
 from domain.payment import Decline, NextAction, PaymentSnapshot, PaymentStatus, RefundSnapshot, RefundStatus
 from gateways.contract import GatewayTransaction, TransactionType
-from gateways.stripe import declines
-from gateways.stripe.currencies import stated_amount
-
-Object = Mapping[str, Any]
+from gateways.stripe import declines, fields
+from gateways.stripe.fields import Object
 
 NAME = "stripe"
 REFERENCE = "checkout_id"
@@ -44,19 +39,23 @@ _REFUND_STATUSES = {
 
 def payment_of(intent: Object, refunds: Sequence[Object], payment_page: str | None = None) -> PaymentSnapshot:
     """A PaymentIntent with all its refunds. Raises OutcomeUnknownError when it cannot be read."""
-    status = _STATUSES.get(_text(intent, "status"))
+    status = _STATUSES.get(fields.text(intent, "status"))
     if status is None:
-        raise _unreadable("status")
+        raise fields.unreadable("status")
+    currency = fields.text(intent, "currency")
+    captured = fields.money(intent, "amount_received", currency)
+    if status is PaymentStatus.CANCELED and captured.minor:
+        # Canceling the rest of a hold does not undo what was taken of it.
+        status = PaymentStatus.CAPTURED
     decline = _decline(intent) if status is PaymentStatus.AWAITING_CUSTOMER else None
-    currency = _text(intent, "currency")
     return PaymentSnapshot(
         gateway=NAME,
-        payment_id=_text(intent, "id"),
-        reference=_metadata(intent, REFERENCE),
+        payment_id=fields.text(intent, "id"),
+        reference=fields.metadata(intent, REFERENCE),
         status=status,
-        amount=_money(intent, "amount", currency),
-        captured=_money(intent, "amount_received", currency),
-        live=_flag(intent, "livemode"),
+        amount=fields.money(intent, "amount", currency),
+        captured=captured,
+        live=fields.flag(intent, "livemode"),
         attempt=_attempt(intent, decline),
         decline=decline,
         next_action=_next_action(intent, status, payment_page),
@@ -67,17 +66,17 @@ def payment_of(intent: Object, refunds: Sequence[Object], payment_page: str | No
 
 def refund_of(refund: Object) -> RefundSnapshot:
     """A Refund. Raises OutcomeUnknownError when it cannot be read."""
-    word = _text(refund, "status")
+    word = fields.text(refund, "status")
     status = _REFUND_STATUSES.get(word)
     if status is None:
-        raise _unreadable("status")
+        raise fields.unreadable("status")
     reason = refund.get("failure_reason")
     failed = status is RefundStatus.FAILED
     return RefundSnapshot(
-        refund_id=_text(refund, "id"),
-        amount=_money(refund, "amount", _text(refund, "currency")),
+        refund_id=fields.text(refund, "id"),
+        amount=fields.money(refund, "amount", fields.text(refund, "currency")),
         status=status,
-        reference=_metadata(refund, REFUND_REFERENCE),
+        reference=fields.metadata(refund, REFUND_REFERENCE),
         failure_code=(reason if isinstance(reason, str) else word) if failed else None,
     )
 
@@ -90,30 +89,37 @@ _TRANSACTION_TYPES = {
     "refund_failure": TransactionType.REFUND_FAILED,
     "payment_failure_refund": TransactionType.REFUND_FAILED,
 }
+# What a dispute moves is an `adjustment`, as are other things; only the category tells which.
+_CATEGORIES = {"dispute": TransactionType.DISPUTE, "dispute_reversal": TransactionType.DISPUTE_REVERSED}
 
 
 def transaction_of(row: Object) -> GatewayTransaction:
     """A BalanceTransaction with its source expanded. Raises OutcomeUnknownError when it cannot be read."""
-    source = row.get("source")
-    source = source if isinstance(source, Mapping) else {}
-    created, amount = row.get("created"), row.get("amount")
-    if type(created) is not int or type(amount) is not int:
-        raise _unreadable("created or amount")
+    source = fields.part(row, "source")
+    amount = row.get("amount")
+    if type(amount) is not int:
+        raise fields.unreadable("amount")
+    kind = _TRANSACTION_TYPES.get(fields.text(row, "type"))
     payment_id = source.get("payment_intent")
     return GatewayTransaction(
-        transaction_id=_text(row, "id"),
-        type=_TRANSACTION_TYPES.get(_text(row, "type"), TransactionType.OTHER),
-        amount=_money({"amount": abs(amount)}, "amount", _text(row, "currency")),
-        at=datetime.fromtimestamp(created, UTC),
+        transaction_id=fields.text(row, "id"),
+        type=kind or _CATEGORIES.get(str(row.get("reporting_category")), TransactionType.OTHER),
+        amount=fields.money({"amount": abs(amount)}, "amount", fields.text(row, "currency")),
+        at=fields.moment(row, "created"),
         payment_id=payment_id if isinstance(payment_id, str) else None,
-        reference=_metadata(source, REFERENCE) or _metadata(source, REFUND_REFERENCE),
+        reference=fields.metadata(source, REFERENCE) or fields.metadata(source, REFUND_REFERENCE),
     )
 
 
 def latest_charge(intent: Object) -> Object:
     """The latest try to pay, empty when there was none or Stripe gave its id only."""
-    charge = intent.get("latest_charge")
-    return charge if isinstance(charge, Mapping) else {}
+    return fields.part(intent, "latest_charge")
+
+
+def several_captures(intent: Object) -> bool:
+    """Whether this hold can be taken in several parts, which depends on the card and its network."""
+    card = fields.part(fields.part(latest_charge(intent), "payment_method_details"), "card")
+    return bool(fields.part(card, "multicapture").get("status") == "available")
 
 
 def _decline(intent: Object) -> Decline | None:
@@ -146,53 +152,10 @@ def _next_action(intent: Object, status: PaymentStatus, payment_page: str | None
         url = redirect.get("url") if isinstance(redirect, Mapping) else None
         if isinstance(url, str) and url.startswith(("https://", "http://")):
             return NextAction("redirect", url=url)
-    secret = _text(intent, "client_secret")
+    secret = fields.text(intent, "client_secret")
     return NextAction("confirm", client_secret=secret, url=payment_page + secret if payment_page else None)
 
 
 def _authorized_until(intent: Object) -> datetime | None:
-    details = latest_charge(intent).get("payment_method_details")
-    card = details.get("card") if isinstance(details, Mapping) else None
-    until = card.get("capture_before") if isinstance(card, Mapping) else None
-    if until is None:
-        return None
-    if type(until) is not int:
-        raise _unreadable("capture_before")
-    try:
-        return datetime.fromtimestamp(until, UTC)
-    except (OverflowError, ValueError, OSError):
-        raise _unreadable("capture_before") from None
-
-
-def _money(stated: Object, field: str, currency: str) -> Money:
-    amount = stated.get(field)
-    if type(amount) is not int:
-        raise _unreadable(field)
-    try:
-        return stated_amount(amount, currency)
-    except InvalidMoneyError as error:
-        raise OutcomeUnknownError(f"Stripe's answer cannot be trusted: {field}: {error}") from None
-
-
-def _text(stated: Object, field: str) -> str:
-    value = stated.get(field)
-    if not isinstance(value, str) or not value:
-        raise _unreadable(field)
-    return value
-
-
-def _flag(stated: Object, field: str) -> bool:
-    value = stated.get(field)
-    if not isinstance(value, bool):
-        raise _unreadable(field)
-    return value
-
-
-def _metadata(stated: Object, key: str) -> str | None:
-    metadata = stated.get("metadata")
-    value = metadata.get(key) if isinstance(metadata, Mapping) else None
-    return value if isinstance(value, str) and value else None
-
-
-def _unreadable(field: str) -> OutcomeUnknownError:
-    return OutcomeUnknownError(f"Stripe's answer cannot be read: {field} is missing or of a kind we do not know")
+    card = fields.part(fields.part(latest_charge(intent), "payment_method_details"), "card")
+    return None if card.get("capture_before") is None else fields.moment(card, "capture_before")

@@ -30,6 +30,11 @@ WEBHOOK_EVENTS = (
     "charge.refund.updated",
     "refund.updated",
     "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
 )
 """The events a webhook endpoint has to subscribe to."""
 
@@ -38,6 +43,7 @@ _LONGEST_HEADER = 4096
 _MOST_ITEMS = 32
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
+_DISPUTE = "charge.dispute."
 _WORD = re.compile(r"[A-Za-z0-9_.]{1,255}")
 _REFERENCE = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -46,7 +52,7 @@ def parse(body: bytes, headers: Mapping[str, str], secrets: Sequence[str], now: 
     """The one event of an authentic delivery. Raises WebhookNotAuthenticError for any doubt, and nothing else."""
     try:
         _authenticate(body, headers.get(SIGNATURE_HEADER), secrets, now.timestamp())
-        return [_event(read_strictly(body))]
+        return [event_of(read_strictly(body))]
     except WebhookNotAuthenticError:
         raise
     # Whatever else a hostile delivery provokes (recursion, overflow, undecodable bytes) is a delivery to refuse.
@@ -73,7 +79,8 @@ def _authenticate(body: bytes, header: str | None, secrets: Sequence[str], now: 
         raise WebhookNotAuthenticError("no signature fits an active secret")
 
 
-def _event(event: Any) -> WebhookEvent:
+def event_of(event: Any) -> WebhookEvent:
+    """What an event of Stripe's hints at. Raises WebhookNotAuthenticError, and others for what is none of Stripe's."""
     if not isinstance(event, dict) or event.get("object") != "event":
         raise WebhookNotAuthenticError("the body is no Stripe event")
     kind = _word(event, "type")
@@ -92,6 +99,7 @@ def _event(event: Any) -> WebhookEvent:
         occurred_at=datetime.fromtimestamp(created, UTC),
         live=live,
         relevant=payment_id is not None and kind in WEBHOOK_EVENTS,
+        dispute_id=_word(subject, "id") if kind.startswith(_DISPUTE) else None,
     )
 
 

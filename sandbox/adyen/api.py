@@ -14,6 +14,7 @@ from sandbox.calls import Message
 from sandbox.keys import Stored, fingerprint
 
 PREFIX = "/adyen/v72"
+DISPUTES_PREFIX = "/adyen/ca/services/DisputeService/v30"
 _KEY_LIFETIME = 7 * 86_400
 _LONGEST_KEY = 64
 _OUR_ACCOUNTS = "Paysaga"
@@ -41,6 +42,10 @@ class Request:
 class Api(AnyApi[Request, AdyenGateway]):
     """Adyen's Checkout API."""
 
+    prefix = PREFIX
+    table = routes.TABLE
+    account_field = "merchantAccount"
+
     def new_request_id(self) -> str:
         """A reference for the request."""
         return errors.new_reference()
@@ -55,7 +60,7 @@ class Api(AnyApi[Request, AdyenGateway]):
     def understand(self, message: Message) -> Request:
         """Check the API key, find the operation, read the body, check the merchant account."""
         _authenticate(message.headers.get("x-api-key"))
-        found = routes.TABLE.find(message.method, message.path.removeprefix(PREFIX))
+        found = self.table.find(message.method, message.path.removeprefix(self.prefix))
         if found is None:
             raise errors.unknown_url()
         route, ids = found
@@ -66,9 +71,13 @@ class Api(AnyApi[Request, AdyenGateway]):
         if key is not None and len(key) > _LONGEST_KEY:
             raise errors.unreadable(f"The idempotency key has more than {_LONGEST_KEY} characters")
         if route.creates:
-            self._check_account(body.get("merchantAccount"))
-        call = Call(ids[0] if ids else "", body, Origin(key, message.base_url))
+            self._check_account(body.get(self.account_field))
+        call = Call(self.about(ids, body), body, Origin(key, message.base_url))
         return Request(route, call, f"{message.method} {message.path}")
+
+    def about(self, ids: tuple[str, ...], body: dict[str, Any]) -> str:
+        """The id of what a call is about, empty where it opens something."""
+        return ids[0] if ids else ""
 
     def _check_account(self, account: Any) -> None:
         known = isinstance(account, str) and (
@@ -118,6 +127,19 @@ class Api(AnyApi[Request, AdyenGateway]):
         if answer.status >= 300:
             return answer
         return replace(answer, body=encode(lying(json.loads(answer.body), kind)))
+
+
+class DisputesApi(Api):
+    """Adyen's Disputes API, which names the dispute in the body."""
+
+    prefix = DISPUTES_PREFIX
+    table = routes.DISPUTE_TABLE
+    account_field = "merchantAccountCode"
+
+    def about(self, ids: tuple[str, ...], body: dict[str, Any]) -> str:
+        """The dispute's pspReference."""
+        named = body.get("disputePspReference")
+        return named if isinstance(named, str) else ""
 
 
 def _authenticate(key: str | None) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from sandbox.disputes import Kind
+
 Later = Literal["succeeds", "pends", "fails"]
 
 
@@ -17,7 +19,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One test means: `capture` and `refund` say what becomes of a modification that Adyen has accepted."""
+    """One test means: `capture` and `refund` say what becomes of a modification that Adyen has accepted.
+
+    `dispute`: what its holder does once the money is captured.
+    """
 
     label: str
     brand: str = "visa"
@@ -27,6 +32,7 @@ class Card:
     challenged: bool = False
     capture: Later = "succeeds"
     refund: Later = "succeeds"
+    dispute: Kind | None = None
 
 
 REFUSED = Refused("Refused", 2, "05 : Do not honor")
@@ -43,4 +49,6 @@ CARDS: dict[str, Card] = {
     "refund_fails": Card("Succeeds, refunds fail later", last4="5126", refund="fails"),
     "capture_slow": Card("Succeeds, captures are told only when settled", last4="0201", capture="pends"),
     "capture_fails": Card("Succeeds, captures fail later", last4="0202", capture="fails"),
+    "disputed": Card("Succeeds, charged back once captured", last4="0259", dispute="chargeback"),
+    "inquired": Card("Succeeds, asked about once captured", last4="1976", dispute="inquiry"),
 }

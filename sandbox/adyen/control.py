@@ -1,4 +1,4 @@
-"""Control calls that only Adyen has: further webhook endpoints, their keys, and batches."""
+"""Control calls that only Adyen has: further webhook endpoints, their keys, batches, and money that comes back."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -7,9 +7,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from sandbox.adyen import disputes
 from sandbox.adyen.gateway import AdyenGateway, new_hmac_key
 from sandbox.control.body import not_negative, only, read_json
 from sandbox.control.errors import AbsentError, ControlError
+from sandbox.disputes import DISPUTE
 from sandbox.ids import random_text
 from sandbox.store import Json
 from sandbox.webhooks.endpoints import KIND
@@ -32,6 +34,7 @@ class AdyenControl:
         """Where it is."""
         return [
             Route("/sandbox/adyen/batch", self.batch, methods=["POST"]),
+            Route("/sandbox/adyen/disputes/{dispute}/reverse", self.reverse, methods=["POST"]),
             Route("/sandbox/adyen/endpoints", self.add, methods=["POST"]),
             Route("/sandbox/adyen/endpoints/{endpoint}", self.remove, methods=["DELETE"]),
             Route("/sandbox/adyen/endpoints/{endpoint}/roll_key", self.roll_key, methods=["POST"]),
@@ -47,6 +50,16 @@ class AdyenControl:
         self._gateway.batch_seconds = not_negative(body, "seconds", 0.0 if size == 1 else 1.0)
         self._gateway.batch_size = size
         return JSONResponse({"size": size, "seconds": self._gateway.batch_seconds})
+
+    async def reverse(self, request: Request) -> Response:
+        """Give disputed money back for the time being, as Adyen does when a defence has been accepted so far."""
+        only(await read_json(request))
+        dispute = self._gateway.store.get(DISPUTE, request.path_params["dispute"])
+        if dispute is None:
+            raise AbsentError("dispute")
+        with self._gateway.transaction():
+            disputes.reverse(self._gateway, dispute)
+        return JSONResponse({"dispute": dispute["id"]})
 
     async def add(self, request: Request) -> Response:
         """A further endpoint; only this answer shows its key."""

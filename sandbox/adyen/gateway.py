@@ -3,6 +3,7 @@
 import json
 import secrets
 from dataclasses import dataclass
+from typing import Literal
 
 from sandbox.adyen import notifications, shapes
 from sandbox.books import Entry, Movement
@@ -36,15 +37,20 @@ class AdyenGateway(Gateway):
     payment_kind = LINK
     keep_trying = 30 * 86_400
 
-    def __init__(self, tools: Tools, merchant_account: str) -> None:
+    def __init__(self, tools: Tools, merchant_account: str, several_captures: frozenset[str] = frozenset()) -> None:
         super().__init__(tools)
         self.merchant_account = merchant_account
+        self._several_captures = several_captures
         self.batch_size, self.batch_seconds = 1, 0.0
 
     @property
     def collects_for(self) -> float:
         """How long a notification waits for others, where they are sent in batches."""
         return self.batch_seconds
+
+    def takes_several_captures(self, payment: Json) -> bool:
+        """Whether Adyen has switched on multiple partial captures for the payment's account."""
+        return payment["merchantAccount"] in self._several_captures
 
     def metadata_of(self, payment: str | None) -> dict[str, str]:
         """A link's metadata with the reference and the checkout that the shop gave it."""
@@ -86,22 +92,35 @@ class AdyenGateway(Gateway):
         item = notifications.item(event_code, fields, at=self.clock.now(), reason=reason, success=success)
         self.tell(Told(new_id("ntf"), event_code, payment["link"]), json.dumps(item))
 
+    def book_dispute(
+        self, movement: Literal["dispute", "dispute_reversed"], payment: Json, dispute: str, amount: int
+    ) -> None:
+        """Write what a bank took back for its customer, or returned."""
+        self.books.append(self._entry(movement, payment, payment["id"], amount, dispute=dispute))
+
     def book(self, movement: Movement, payment: Json, movement_id: str, amount: int, key: str | None) -> None:
         """Write a movement of money into the books; `movement_id` is the pspReference under which it was asked for."""
         refund = movement_id if movement in _REFUNDS else None
-        entry = Entry(
+        moved = movement_id if refund is None else payment["id"]
+        self.books.append(self._entry(movement, payment, moved, amount, refund=refund, key=key))
+
+    def _entry(
+        self, movement: Movement, payment: Json, movement_id: str, amount: int, *, refund: str | None = None,
+        key: str | None = None, dispute: str | None = None,
+    ) -> Entry:  # fmt: skip
+        return Entry(
             gateway=self.name,
             operation=movement,
             payment=payment["link"],
-            movement_id=movement_id if refund is None else payment["id"],
+            movement_id=movement_id,
             refund=refund,
             amount=amount,
             currency=payment["currency"].lower(),
             checkout_id=_checkout(payment["reference"]),
             idempotency_key=key,
             at=self.clock.stamp(),
+            dispute=dispute,
         )
-        self.books.append(entry)
 
 
 def labels(fields: Json) -> dict[str, str]:

@@ -13,12 +13,12 @@ def capturable(payment: Json) -> int:
     """What is left of the hold."""
     if payment["state"] != "authorised":
         return 0
-    return int(payment["authorised"] - payment["captured"] - payment["capturing"])
+    return int(payment["authorised"] - payment["captured"] - payment["capturing"] - payment.get("unclaimed", 0))
 
 
 def refundable(payment: Json) -> int:
-    """What was captured and has not gone back."""
-    return int(payment["captured"] - payment["refunded"] - payment["refunding"])
+    """What was captured and has gone back neither by a refund nor by a chargeback."""
+    return int(payment["captured"] - payment["refunded"] - payment["refunding"] - payment.get("charged_back", 0))
 
 
 def release(gateway: AdyenGateway, payment: Json, state: str, key: str | None) -> None:
@@ -28,6 +28,14 @@ def release(gateway: AdyenGateway, payment: Json, state: str, key: str | None) -
     if rest:
         gateway.book("release", payment, payment["id"], rest, key)
     gateway.save_payment(payment)
+
+
+def let_go(gateway: AdyenGateway, payment: Json, key: str | None) -> None:
+    """What a capture has left of the hold is the customer's again; the payment stays as it is."""
+    rest = capturable(payment)
+    if rest:
+        payment["unclaimed"] = payment.get("unclaimed", 0) + rest
+        gateway.book("release", payment, payment["id"], rest, key)
 
 
 def lapse(gateway: AdyenGateway, payment: Json) -> bool:

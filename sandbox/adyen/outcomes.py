@@ -6,8 +6,10 @@ told at once and taken back days later.
 
 from sandbox.adyen import shapes
 from sandbox.adyen.cards import CARDS, Later
+from sandbox.adyen.disputes import answer_by_refund, charged_back, open_dispute
 from sandbox.adyen.gateway import AdyenGateway
-from sandbox.adyen.holds import capturable, refundable, release
+from sandbox.adyen.holds import capturable, let_go, refundable, release
+from sandbox.disputes import Wanted
 from sandbox.store import Json
 
 SETTLE, FAIL = "settle_modification", "fail_modification"
@@ -22,6 +24,7 @@ _OVER = {
     "expired": "Authorisation has expired",
 }
 _ALREADY_CAPTURED = "Payment was already captured"
+_CHARGED_BACK = "Payment is charged back"
 
 _EVENTS = {"capture": "CAPTURE", "cancel": "CANCELLATION", "refund": "REFUND", "reversal": "CANCEL_OR_REFUND"}
 _CAPTURE_REJECTED = "Capture rejected by card scheme because of a technical issue"
@@ -32,11 +35,17 @@ def capture(gateway: AdyenGateway, payment: Json, modification: Json) -> None:
     """Take an amount of the hold."""
     if payment["state"] != "authorised":
         refuse(gateway, payment, modification, _OVER[payment["state"]])
-    elif modification["amount"] > capturable(payment):
+    elif modification["amount"] > capturable(payment) or _taken_once(gateway, payment):
         refuse(gateway, payment, modification, _TOO_MUCH)
     else:
         payment["capturing"] += modification["amount"]
         _accept(gateway, payment, modification, CARDS[payment["card"]].capture)
+
+
+def _taken_once(gateway: AdyenGateway, payment: Json) -> bool:
+    """Whether there has been the one capture that an account has without Adyen's multiple partial captures."""
+    taken = payment["captured"] + payment["capturing"]
+    return bool(taken) and not gateway.takes_several_captures(payment)
 
 
 def cancel(gateway: AdyenGateway, payment: Json, modification: Json) -> None:
@@ -55,6 +64,8 @@ def refund(gateway: AdyenGateway, payment: Json, modification: Json) -> None:
     """Give back an amount of what was captured."""
     if payment["captured"] == 0:
         refuse(gateway, payment, modification, _NOT_CAPTURED)
+    elif charged_back(gateway, payment):
+        refuse(gateway, payment, modification, _CHARGED_BACK)
     elif not 0 < modification["amount"] <= refundable(payment):
         refuse(gateway, payment, modification, _TOO_MUCH)
     else:
@@ -86,10 +97,23 @@ def _complete(gateway: AdyenGateway, payment: Json, modification: Json) -> None:
     waiting, done = ("capturing", "captured") if taking else ("refunding", "refunded")
     payment[waiting] -= value
     payment[done] += value
-    gateway.save_payment(payment)
     gateway.book("capture" if taking else "refund", payment, modification["id"], value, modification["key"])
+    if taking and not gateway.takes_several_captures(payment):
+        let_go(gateway, payment, modification["key"])
+    gateway.save_payment(payment)
     modification["state"] = "done"
     _tell(gateway, payment, modification, action="refund")
+    if taking:
+        _dispute(gateway, payment)
+    else:
+        answer_by_refund(gateway, payment)
+
+
+def _dispute(gateway: AdyenGateway, payment: Json) -> None:
+    """Some customers dispute what they paid as soon as it is taken."""
+    kind = CARDS[payment["card"]].dispute
+    if kind is not None:
+        open_dispute(gateway, payment, Wanted(kind))
 
 
 def settle(gateway: AdyenGateway, modification: Json) -> bool:

@@ -5,16 +5,17 @@ import os
 
 from starlette.routing import BaseRoute, Mount
 
-from sandbox.adyen import holds, letters, outcomes, payments
-from sandbox.adyen.api import PREFIX, Api
+from sandbox.adyen import disputes, holds, letters, outcomes, payments
+from sandbox.adyen.api import DISPUTES_PREFIX, PREFIX, Api, DisputesApi
 from sandbox.adyen.cards import CARDS
 from sandbox.adyen.control import AdyenControl, endpoint
-from sandbox.adyen.gateway import MODIFICATION, AdyenGateway, Origin
+from sandbox.adyen.gateway import LINK, MODIFICATION, AdyenGateway, Origin
 from sandbox.adyen.pages import Pages, latest
 from sandbox.adyen.routes import OPERATIONS
 from sandbox.adyen.shapes import answered
 from sandbox.control.body import only
 from sandbox.control.errors import AbsentError, ConflictError, ControlError
+from sandbox.disputes import DISPUTE, Wanted
 from sandbox.part import Part
 from sandbox.store import Due, Json
 from sandbox.tools import Tools
@@ -34,7 +35,8 @@ class Adyen(Part):
 
     def __init__(self, tools: Tools, given: argparse.Namespace) -> None:
         self._tools = tools
-        self.gateway = AdyenGateway(tools, given.adyen_merchant_account)
+        several = frozenset(filter(None, given.adyen_several_captures.split(",")))
+        self.gateway = AdyenGateway(tools, given.adyen_merchant_account, several)
         if given.adyen_webhook_url:
             configured = endpoint(_CONFIGURED_ENDPOINT, given.adyen_webhook_url)
             self.gateway.endpoints.configure(configured, given.adyen_hmac_key)
@@ -45,6 +47,8 @@ class Adyen(Part):
         env = os.environ
         account = env.get("SANDBOX_ADYEN_MERCHANT_ACCOUNT", "PaysagaECOM")
         parser.add_argument("--adyen-merchant-account", default=account)
+        several = env.get("SANDBOX_ADYEN_SEVERAL_CAPTURES", "PaysagaSeveral")
+        parser.add_argument("--adyen-several-captures", default=several)
         parser.add_argument("--adyen-webhook-url", default=env.get("SANDBOX_ADYEN_WEBHOOK_URL"))
         parser.add_argument("--adyen-hmac-key", default=env.get("SANDBOX_ADYEN_HMAC_KEY"))
 
@@ -62,9 +66,11 @@ class Adyen(Part):
         return None
 
     def routes(self) -> list[BaseRoute]:
-        """The API, the pages of links, and the Customer Area's control calls."""
+        """The two APIs, the pages of links, and the Customer Area's control calls."""
+        serving = (self.gateway, self._tools.hanging, self._tools.public_url)
         return [
-            Mount(PREFIX, app=Api(self.gateway, self._tools.hanging, self._tools.public_url)),
+            Mount(PREFIX, app=Api(*serving)),
+            Mount(DISPUTES_PREFIX, app=DisputesApi(*serving)),
             *Pages(self.gateway).routes(),
             *AdyenControl(self.gateway).routes(),
         ]
@@ -82,7 +88,9 @@ class Adyen(Part):
         return letters.letter(events, self.gateway.endpoints.secrets(endpoint)[-1], variant)
 
     def carry_out(self, due: Due) -> bool:
-        """Settle or fail a modification, capture what Adyen was to capture, or let a hold lapse."""
+        """Settle or fail a modification, capture what Adyen was to capture, let a hold or a deadline pass."""
+        if due.task == disputes.DEADLINE:
+            return disputes.pass_deadline(self.gateway, self._dispute(due.object))
         if due.task == holds.LAPSE:
             return holds.lapse(self.gateway, self.gateway.payment(due.object))
         if due.task == payments.CAPTURE_BY_ITSELF:
@@ -91,6 +99,26 @@ class Adyen(Part):
         assert modification is not None, f"modification {due.object} is gone"
         move = outcomes.settle if due.task == outcomes.SETTLE else outcomes.fail
         return move(self.gateway, modification)
+
+    def open_dispute(self, payment: str, wanted: Wanted) -> str:
+        """A customer's bank asks, or takes the money back."""
+        link = self.gateway.store.get(LINK, payment)
+        if link is None or link["payment"] is None:
+            raise ConflictError("payment", "has not been paid")
+        return disputes.open_dispute(self.gateway, self.gateway.payment(link["payment"]), wanted)
+
+    def decide_dispute(self, dispute: str, *, won: bool) -> None:
+        """The bank decides."""
+        disputes.decide(self.gateway, self._dispute(dispute), won=won)
+
+    def escalate_dispute(self, dispute: str) -> None:
+        """A chargeback follows an inquiry."""
+        disputes.escalate(self.gateway, self._dispute(dispute))
+
+    def _dispute(self, dispute: str) -> Json:
+        found = self.gateway.store.get(DISPUTE, dispute)
+        assert found is not None, f"dispute {dispute} is gone"
+        return found
 
     def pay_late(self, payment: str, body: Json) -> Json:
         """Let an approval arrive for a link that has expired while the customer was paying."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sandbox.adyen import links, modifications
+from sandbox.adyen import defence, links, modifications
 from sandbox.adyen.call import Call
 from sandbox.adyen.gateway import AdyenGateway
 from sandbox.routing import RouteTable
@@ -37,5 +37,12 @@ _ROUTES = (
     Route("adyen.payments.refund", "POST", ("payments", "*", "refunds"), modifications.refund, 201),
     Route("adyen.payments.reversal", "POST", ("payments", "*", "reversals"), modifications.reverse, 201),
 )
+_DISPUTE_ROUTES = (
+    Route("adyen.disputes.accept", "POST", ("acceptDispute",), defence.accept),
+    Route("adyen.disputes.reasons", "POST", ("retrieveApplicableDefenseReasons",), defence.reasons),
+    Route("adyen.disputes.supply", "POST", ("supplyDefenseDocument",), defence.supply),
+    Route("adyen.disputes.defend", "POST", ("defendDispute",), defence.defend),
+)
 TABLE = RouteTable(_ROUTES)
-OPERATIONS = frozenset(route.operation for route in _ROUTES)
+DISPUTE_TABLE = RouteTable(_DISPUTE_ROUTES)
+OPERATIONS = frozenset(route.operation for route in (*_ROUTES, *_DISPUTE_ROUTES))

@@ -42,7 +42,8 @@ def answered(link: Json) -> Json:
 def payment(link: Json, card_name: str) -> Json:
     """An attempt to pay a link, with what has become of its money so far, in minor units.
 
-    `capturing` and `refunding` are accepted but not told yet; they cannot be asked for a second time.
+    `capturing` and `refunding` are accepted but not told yet; they cannot be asked for a second time. `unclaimed` is
+    what a capture has let go of the hold, `charged_back` what banks have taken back.
     """
     return {
         "id": new_reference(),
@@ -55,8 +56,10 @@ def payment(link: Json, card_name: str) -> Json:
         "authorised": link["amount"]["value"],
         "captured": 0,
         "capturing": 0,
+        "unclaimed": 0,
         "refunded": 0,
         "refunding": 0,
+        "charged_back": 0,
     }
 
 

@@ -9,7 +9,7 @@ from sandbox.answers import Answer, Headers, encode
 from sandbox.calls import Api as AnyApi
 from sandbox.calls import Message
 from sandbox.keys import Stored, fingerprint
-from sandbox.paypal import routes
+from sandbox.paypal import forms, routes
 from sandbox.paypal.call import Call
 from sandbox.paypal.errors import PayPalError, debug_text, in_progress, invalid, missing, refusal
 from sandbox.paypal.gateway import Gateway, Origin, names_of
@@ -129,7 +129,10 @@ def _body(message: Message, route: routes.Route) -> Json:
     """The JSON of a request; calls without parameters may come without any."""
     if message.method != "POST" or not route.takes_body:
         return {}
-    if message.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+    content_type = message.headers.get("content-type", "")
+    if route.takes_form:
+        return forms.document(content_type, message.body)
+    if content_type.partition(";")[0].strip().lower() != "application/json":
         raise refusal(415)
     try:
         found: Any = json.loads(message.body) if message.body.strip() else {}

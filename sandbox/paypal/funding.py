@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from sandbox.disputes import Kind
+
 
 @dataclass(frozen=True, slots=True)
 class Funding:
     """One means of payment. `refused` is the issue that capturing or authorizing answers with.
 
     `soft` says whether the payer may approve anew with other means; `pending` whether a capture waits until it is
-    settled, and `settles` how it ends then; `outlives_honor` whether a hold is still good after the honour period.
+    settled, and `settles` how it ends then; `outlives_honor` whether a hold is still good after the honour period;
+    `disputed` what the payer begins as soon as the money is taken.
     """
 
     label: str
@@ -19,6 +22,7 @@ class Funding:
     settles: Literal["COMPLETED", "DECLINED"] = "COMPLETED"
     refund: Literal["completes", "pends", "fails"] = "completes"
     outlives_honor: bool = True
+    disputed: Kind | None = None
 
 
 GOOD = "good"
@@ -32,5 +36,7 @@ FUNDINGS: dict[str, Funding] = {
     "capture_pending_declined": Funding("Bank transfer, fails later", pending=True, settles="DECLINED"),
     "refund_pending": Funding("Succeeds, refunds stay pending at first", refund="pends"),
     "refund_fails": Funding("Succeeds, refunds fail later", refund="fails"),
+    "disputed": Funding("Succeeds, then the bank takes the money back", disputed="chargeback"),
+    "inquired": Funding("Succeeds, then the payer asks for the money back", disputed="inquiry"),
     "honor_lapses": Funding("Holds cannot be captured after the honour period", outlives_honor=False),
 }

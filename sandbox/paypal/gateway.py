@@ -36,6 +36,7 @@ class Gateway(AnyGateway):
 
     name = "paypal"
     payment_kind = ORDER
+    most_tries = 25
 
     def __init__(self, tools: Tools, merchant_id: str) -> None:
         super().__init__(tools)
@@ -69,7 +70,14 @@ class Gateway(AnyGateway):
         self.tell(Told(event["id"], kind, payment), json.dumps(event, separators=(",", ":")))
 
     def book(
-        self, movement: Movement, order: Json, movement_id: str, amount: int, origin: Origin, refund: str | None = None
+        self,
+        movement: Movement,
+        order: Json,
+        movement_id: str,
+        amount: int,
+        origin: Origin,
+        refund: str | None = None,
+        dispute: str | None = None,
     ) -> None:
         """Write a movement of money into the books."""
         entry = Entry(
@@ -83,6 +91,7 @@ class Gateway(AnyGateway):
             checkout_id=order["unit"].get("custom_id"),
             idempotency_key=origin.request_id,
             at=self.clock.stamp(),
+            dispute=dispute,
         )
         self.books.append(entry)
 

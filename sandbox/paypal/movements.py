@@ -1,6 +1,7 @@
 """How a payment's money moves: holds, captures, releases, refunds, and what is told of each."""
 
-from sandbox.paypal import shapes
+from sandbox.disputes import Wanted
+from sandbox.paypal import disputes, shapes
 from sandbox.paypal.funding import FUNDINGS
 from sandbox.paypal.gateway import AUTHORIZATION, CAPTURE, ORDER, REFUND, Gateway, Origin, moment, new_id
 from sandbox.paypal.money import readable
@@ -27,37 +28,51 @@ def tell(gateway: Gateway, order: Json, kind: str, event_type: str, part: Json |
     gateway.emit(event_type, event, order["id"])
 
 
-def authorize(gateway: Gateway, order: Json, amount: int, origin: Origin, parent: str | None = None) -> Json:
-    """Hold an amount of the payer's money."""
+def authorize(gateway: Gateway, order: Json, amount: int, origin: Origin, parent: Json | None = None) -> Json:
+    """Hold an amount of the payer's money; a hold made anew ends when the one that it stems from would have."""
     now = gateway.clock.now()
+    until = now + HOLD_SECONDS if parent is None else parent["until"]
     hold: Json = {
         "id": new_id(),
         "order": order["id"],
         "amount": amount,
         "captured": 0,
+        "let_go": 0,
         "status": "CREATED",
         "names": {},
-        "parent": parent,
+        "parent": None if parent is None else parent["id"],
         "successor": None,
         "honored_until": now + HONOR_SECONDS,
         "began": now,
-        "expires": moment(now + HOLD_SECONDS),
+        "until": until,
+        "expires": moment(until),
         "created": gateway.now(),
     }
     gateway.save(AUTHORIZATION, hold)
     gateway.book("authorization", order, hold["id"], amount, origin)
-    gateway.store.schedule(hold["id"], LAPSE_HOLD, now + HOLD_SECONDS)
+    gateway.store.schedule(hold["id"], LAPSE_HOLD, until)
     tell(gateway, order, AUTHORIZATION, "PAYMENT.AUTHORIZATION.CREATED", hold)
     return hold
 
 
+def left_of(hold: Json) -> int:
+    """How much of a hold was neither captured nor let go of."""
+    left: int = hold["amount"] - hold["captured"] - hold["let_go"]
+    return left
+
+
 def release(gateway: Gateway, order: Json, hold: Json, origin: Origin) -> None:
     """Let go of what is left of a hold: the caller voided it, or it is 29 days old."""
-    left = hold["amount"] - hold["captured"]
+    left = left_of(hold)
     hold["status"] = "VOIDED"
     if left > 0:
         gateway.book("release", order, hold["id"], left, origin)
     gateway.save(AUTHORIZATION, hold)
+    if hold["parent"] is not None:
+        # What it stems from was released when it was made, and is over with it.
+        original = gateway.find(AUTHORIZATION, hold["parent"])
+        original["status"] = "VOIDED"
+        gateway.save(AUTHORIZATION, original)
     tell(gateway, order, AUTHORIZATION, "PAYMENT.AUTHORIZATION.VOIDED", hold)
 
 
@@ -73,6 +88,7 @@ def take(
         "authorization": None if hold is None else hold["id"],
         "amount": amount,
         "refunded": 0,
+        "withdrawn": 0,
         "final": final,
         "status": "PENDING" if funding.pending else "COMPLETED",
         "names": names or {},
@@ -93,10 +109,11 @@ def take(
 
 def _draw(gateway: Gateway, order: Json, hold: Json, amount: int, final: bool, origin: Origin) -> None:
     hold["captured"] += amount
-    left = hold["amount"] - hold["captured"]
+    left = left_of(hold)
     over = final or left <= 0
     hold["status"] = "CAPTURED" if over else "PARTIALLY_CAPTURED"
     if over and left > 0:
+        hold["let_go"] += left
         gateway.book("release", order, hold["id"], left, origin)
     gateway.save(AUTHORIZATION, hold)
 
@@ -106,6 +123,8 @@ def _complete(gateway: Gateway, order: Json, taken: Json, origin: Origin) -> Non
     gateway.book("capture" if taken["authorization"] else "charge", order, taken["id"], taken["amount"], origin)
     gateway.save(CAPTURE, taken)
     tell(gateway, order, CAPTURE, "PAYMENT.CAPTURE.COMPLETED", taken)
+    if disputed := FUNDINGS[order["funding"]].disputed:
+        disputes.open_dispute(gateway, order, Wanted(disputed))
 
 
 def settle(gateway: Gateway, order: Json, taken: Json) -> None:

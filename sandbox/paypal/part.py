@@ -6,8 +6,9 @@ import os
 from starlette.routing import BaseRoute, Mount
 
 from sandbox.control.errors import ConflictError
+from sandbox.disputes import DISPUTE, Wanted
 from sandbox.part import Part
-from sandbox.paypal import hooks, movements, orders, signature
+from sandbox.paypal import disputes, hooks, movements, orders, signature
 from sandbox.paypal.api import Api
 from sandbox.paypal.certificates import Certificates
 from sandbox.paypal.control import PayPalControl
@@ -70,7 +71,7 @@ class PayPal(Part):
         return signature.letter(events[0], endpoint, self._certificates, self._api_url, variant)
 
     def carry_out(self, due: Due) -> bool:
-        """Let an order or a hold lapse, settle a capture, or move a refund."""
+        """Let an order, a hold or the time for an answer lapse, settle a capture, or move a refund."""
         match due.task:
             case orders.LAPSE_ORDER:
                 order = self.gateway.store.get(ORDER, due.object)
@@ -79,6 +80,9 @@ class PayPal(Part):
                 return self._lapse_hold(due.object)
             case movements.SETTLE_CAPTURE:
                 return self._settle_capture(due.object)
+            case disputes.LAPSE_DISPUTE:
+                record = self.gateway.store.get(DISPUTE, due.object)
+                return record is not None and disputes.lapse(self.gateway, record)
             case _:
                 return self._move_refund(due)
 
@@ -103,6 +107,18 @@ class PayPal(Part):
         move = movements.arrive if due.task == movements.SETTLE_REFUND else movements.bounce
         move(self.gateway, self.gateway.find(ORDER, returned["order"]), returned)
         return True
+
+    def open_dispute(self, payment: str, wanted: Wanted) -> str:
+        """Dispute the newest capture of an order."""
+        return str(disputes.open_dispute(self.gateway, self.gateway.find(ORDER, payment), wanted)["id"])
+
+    def decide_dispute(self, dispute: str, *, won: bool) -> None:
+        """Decide an open dispute."""
+        disputes.decide(self.gateway, self.gateway.find(DISPUTE, dispute), won=won)
+
+    def escalate_dispute(self, dispute: str) -> None:
+        """Make a claim of an inquiry."""
+        disputes.escalate(self.gateway, self.gateway.find(DISPUTE, dispute))
 
     def pay_late(self, payment: str, body: Json) -> Json:
         """PayPal takes money only when the shop asks for it, so none arrives by itself."""

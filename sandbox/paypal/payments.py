@@ -1,6 +1,6 @@
 """The authorizations, captures and refunds calls."""
 
-from sandbox.paypal import fields, movements, shapes
+from sandbox.paypal import disputes, fields, movements, shapes
 from sandbox.paypal.call import Call
 from sandbox.paypal.errors import unprocessable
 from sandbox.paypal.funding import FUNDINGS
@@ -48,12 +48,12 @@ def capture(gateway: Gateway, call: Call) -> Json:
     names = fields.texts(call.body, "", {"invoice_id": 127})
     final = fields.boolean(call.body, "final_capture", "", default=False)
     _check_open(hold)
-    amount = hold["amount"] - hold["captured"]
+    amount = movements.left_of(hold)
     if call.body.get("amount") is not None:
         amount, currency = parse(call.body["amount"], "/amount")
         if currency != order["currency"]:
             raise unprocessable("AUTH_CAPTURE_CURRENCY_MISMATCH")
-    if hold["captured"] + amount > _most(hold["amount"], order["currency"]):
+    if hold["captured"] + amount > _most(hold["amount"] - hold["let_go"], order["currency"]):
         raise unprocessable("MAX_CAPTURE_AMOUNT_EXCEEDED")
     if gateway.clock.now() > hold["honored_until"] and not FUNDINGS[order["funding"]].outlives_honor:
         raise unprocessable("PAYER_CANNOT_PAY")
@@ -90,9 +90,6 @@ def void(gateway: Gateway, call: Call) -> Json | None:
     if current["status"] not in _OPEN:
         raise unprocessable("PREVIOUSLY_VOIDED" if current["status"] == "VOIDED" else "PREVIOUSLY_CAPTURED")
     movements.release(gateway, gateway.find(ORDER, hold["order"]), current, call.origin)
-    if current is not hold:
-        hold["status"] = "VOIDED"
-        gateway.save(AUTHORIZATION, hold)
     return void_again(gateway, call, hold["id"])
 
 
@@ -117,8 +114,8 @@ def reauthorize(gateway: Gateway, call: Call) -> Json:
         raise unprocessable("MAX_CAPTURE_AMOUNT_EXCEEDED")
     if gateway.clock.now() < hold["honored_until"]:
         raise unprocessable("REAUTHORIZATION_TOO_SOON")
-    gateway.book("release", order, hold["id"], hold["amount"] - hold["captured"], call.origin)
-    renewed = movements.authorize(gateway, order, amount, call.origin, parent=hold["id"])
+    gateway.book("release", order, hold["id"], movements.left_of(hold), call.origin)
+    renewed = movements.authorize(gateway, order, amount, call.origin, parent=hold)
     hold["successor"] = renewed["id"]
     gateway.save(AUTHORIZATION, hold)
     return _answer(gateway, call, AUTHORIZATION, renewed["id"])
@@ -135,17 +132,32 @@ def refund(gateway: Gateway, call: Call) -> Json:
     order = gateway.find(ORDER, taken["order"])
     names = fields.texts(call.body, "", {"invoice_id": 127, "custom_id": 127})
     note = fields.text(call.body, "note_to_payer", "", 255)
-    left = taken["amount"] - taken["refunded"]
+    left = taken["amount"] - taken["refunded"] - taken["withdrawn"]
     amount = left
     if call.body.get("amount") is not None:
         amount, currency = parse(call.body["amount"], "/amount")
         if currency != order["currency"]:
             raise unprocessable("REFUND_CAPTURE_CURRENCY_MISMATCH")
     _check_refundable(gateway, taken)
+    dispute = disputes.open_on(gateway, taken)
+    if dispute is not None:
+        _check_undisputed(dispute, amount)
+    if left == 0:
+        raise unprocessable("CAPTURE_FULLY_REFUNDED")
     if amount > left:
         raise unprocessable("REFUND_AMOUNT_EXCEEDED")
     returned = movements.give_back(gateway, order, taken, amount, call.origin, names, note)
+    if dispute is not None:
+        disputes.close_by_refund(gateway, dispute)
     return _answer(gateway, call, REFUND, returned["id"])
+
+
+def _check_undisputed(dispute: Json, amount: int) -> None:
+    """An inquiry is answered by a refund of all that it is about; with a chargeback the money is out of reach."""
+    if not disputes.is_inquiry(dispute):
+        raise unprocessable("REFUND_NOT_PERMITTED_DUE_TO_CHARGEBACK")
+    if amount < dispute["amount"]:
+        raise unprocessable("TRANSACTION_DISPUTED")
 
 
 def _check_refundable(gateway: Gateway, taken: Json) -> None:

@@ -13,8 +13,16 @@ from sandbox.store import Json
 _LATE_SECONDS = 3 * 3600
 _LONGEST = timedelta(days=31)
 _DEFAULT_SIZE, _LARGEST_SIZE = 100, 500
-# Transaction event codes: a checkout payment, its refund, and a payment that was sent and came back.
-_CODES = {"charge": "T0006", "capture": "T0006", "refund": "T1107", "refund_failure": "T1106"}
+# Transaction event codes: a checkout payment, its refund, a payment that was sent and came back, the hold for a dispute
+# and its end. The two of a dispute share their transaction id, as PayPal's do.
+_CODES = {
+    "charge": "T0006",
+    "capture": "T0006",
+    "refund": "T1107",
+    "refund_failure": "T1106",
+    "dispute": "T1110",
+    "dispute_reversed": "T1111",
+}
 
 
 def transactions(gateway: Gateway, call: Call) -> Json:
@@ -47,19 +55,25 @@ def transactions(gateway: Gateway, call: Call) -> Json:
 
 def _wanted(row: dict[str, Any], query: dict[str, str]) -> bool:
     wanted = query.get("transaction_id")
-    return wanted is None or wanted == (row["refund"] or row["movement_id"])
+    return wanted is None or wanted == _id(row)
+
+
+def _id(row: dict[str, Any]) -> str:
+    """The id of one movement; a dispute's is made of the dispute's, because its form has no hyphens."""
+    found: str = row["refund"] or (row["dispute"] or "").replace("-", "") or row["movement_id"]
+    return found
 
 
 def _shape(gateway: Gateway, row: dict[str, Any]) -> Json:
     order = gateway.store.get(ORDER, row["payment"]) or {"unit": {}}
-    returned = row["refund"] is not None
-    out = row["operation"] == "refund"
+    later = row["operation"] not in ("charge", "capture")
+    out = row["operation"] in ("refund", "dispute")
     at = moment(row["at"])
     info: Json = {
         "paypal_account_id": shapes.PAYER_ID,
-        "transaction_id": row["refund"] or row["movement_id"],
-        "paypal_reference_id": row["movement_id"] if returned else row["payment"],
-        "paypal_reference_id_type": "TXN" if returned else "ODR",
+        "transaction_id": _id(row),
+        "paypal_reference_id": row["movement_id"] if later else row["payment"],
+        "paypal_reference_id_type": "TXN" if later else "ODR",
         "transaction_event_code": _CODES[row["operation"]],
         "transaction_initiation_date": at,
         "transaction_updated_date": at,

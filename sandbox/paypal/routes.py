@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sandbox.paypal import hooks, orders, payments, reporting
+from sandbox.paypal import dispute_calls, events, hooks, orders, payments, reporting
 from sandbox.paypal.call import Call
 from sandbox.paypal.gateway import Gateway
 from sandbox.routing import RouteTable
@@ -20,7 +20,7 @@ class Route:
     """One operation: where it is, what runs, and the status of its answer.
 
     `again` answers a repeated PayPal-Request-Id with the object as it is by then, `keeps` says for how many seconds.
-    `takes_body` says whether a POST must declare JSON.
+    `takes_body` says whether a POST must declare JSON, `takes_form` that it must be a multipart form instead.
     """
 
     method: str
@@ -31,6 +31,7 @@ class Route:
     again: Again | None = None
     keeps: int = 0
     takes_body: bool = True
+    takes_form: bool = False
 
 
 def _route(
@@ -42,9 +43,11 @@ def _route(
     keeps: int = 0,
     *,
     takes_body: bool = True,
+    takes_form: bool = False,
 ) -> Route:
     method, path = line.split(" ")
-    return Route(method, tuple(path.split("/")), f"paypal.{operation}", handler, status, again, keeps, takes_body)
+    steps = tuple(path.split("/"))
+    return Route(method, steps, f"paypal.{operation}", handler, status, again, keeps, takes_body, takes_form)
 
 
 def _token(gateway: Gateway, call: Call) -> Json:
@@ -54,6 +57,7 @@ def _token(gateway: Gateway, call: Call) -> Json:
 TOKEN = _route("POST v1/oauth2/token", "oauth.token", _token)
 _ORDERS, _HOLDS = "v2/checkout/orders", "v2/payments/authorizations"
 _CAPTURES, _HOOKS = "v2/payments/captures", "v1/notifications/webhooks"
+_DISPUTES, _EVENTS = "v1/customer/disputes", "v1/notifications/webhooks-events"
 ROUTES = (
     TOKEN,
     _route(f"POST {_ORDERS}", "orders.create", orders.create, 201, orders.again, _ORDERS_KEEP),
@@ -91,11 +95,21 @@ ROUTES = (
         f"POST {_CAPTURES}/*/refund", "captures.refund", payments.refund, 201, payments.refund_again, _PAYMENTS_KEEP
     ),
     _route("GET v2/payments/refunds/*", "refunds.get", payments.refunded),
+    _route(f"GET {_DISPUTES}/*", "disputes.get", dispute_calls.retrieve),
+    _route(
+        f"POST {_DISPUTES}/*/provide-evidence",
+        "disputes.provide_evidence",
+        dispute_calls.provide_evidence,
+        takes_form=True,
+    ),
+    _route(f"POST {_DISPUTES}/*/accept-claim", "disputes.accept_claim", dispute_calls.accept_claim),
     _route("GET v1/reporting/transactions", "transactions.list", reporting.transactions),
     _route(f"POST {_HOOKS}", "webhooks.create", hooks.create, 201),
     _route(f"GET {_HOOKS}", "webhooks.list", hooks.list_all),
     _route(f"GET {_HOOKS}/*", "webhooks.get", hooks.retrieve),
     _route(f"DELETE {_HOOKS}/*", "webhooks.delete", hooks.delete),
+    _route(f"GET {_EVENTS}", "webhooks_events.list", events.list_all),
+    _route(f"GET {_EVENTS}/*", "webhooks_events.get", events.retrieve),
 )
 OPERATIONS = frozenset(route.operation for route in ROUTES)
 

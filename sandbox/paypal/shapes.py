@@ -168,7 +168,9 @@ def short(body: Json) -> Json:
     return {name: body[name] for name in ("id", "status", "links")}
 
 
-def event(kind: str, resource_type: str, summary: str, resource: Json, created: str, api_url: str) -> Json:
+def event(
+    kind: str, resource_type: str, summary: str, resource: Json, created: str, api_url: str, version: str = "2.0"
+) -> Json:
     """The envelope that tells of one change."""
     event_id = f"WH-{random_text(17, CAPITALS_AND_DIGITS)}-{random_text(17, CAPITALS_AND_DIGITS)}"
     me = f"{api_url}/v1/notifications/webhooks-events/{event_id}"
@@ -177,7 +179,7 @@ def event(kind: str, resource_type: str, summary: str, resource: Json, created: 
         "event_version": "1.0",
         "create_time": created,
         "resource_type": resource_type,
-        "resource_version": "2.0",
+        "resource_version": version,
         "event_type": kind,
         "summary": summary,
         "resource": resource,

@@ -11,14 +11,17 @@ from sandbox.stripe.lists import LIST_CHECKS, cursors, page_size
 
 _KIND, _PREFIX = "balance_transaction", "txn_"
 _LIST = {**LIST_CHECKS, "currency": p.text, "source": p.text, "type": p.text}
-# What each movement is at Stripe, and which way its money goes; holds and releases move none.
+# What each movement is at Stripe: its type, its reporting category, which way its money goes. Holds move none.
 _TYPES = {
-    "charge": ("charge", 1),
-    "capture": ("charge", 1),
-    "refund": ("refund", -1),
-    "refund_failure": ("refund_failure", 1),
-    "refund_cancellation": ("refund_failure", 1),
+    "charge": ("charge", "charge", 1),
+    "capture": ("charge", "charge", 1),
+    "refund": ("refund", "refund", -1),
+    "refund_failure": ("refund_failure", "refund_failure", 1),
+    "refund_cancellation": ("refund_failure", "refund_failure", 1),
+    "dispute": ("adjustment", "dispute", -1),
+    "dispute_reversed": ("adjustment", "dispute_reversal", 1),
 }
+_DESCRIPTIONS = {"dispute": "Chargeback withdrawal for {}", "dispute_reversed": "Chargeback reversal for {}"}
 
 
 def balance(gateway: Gateway, call: Call) -> Json:
@@ -59,6 +62,12 @@ def transactions(gateway: Gateway, call: Call) -> Json:
     return {"object": "list", "data": page, "has_more": len(found) > limit, "url": "/v1/balance_transactions"}
 
 
+def of_dispute(gateway: Gateway, dispute: Json) -> list[Json]:
+    """What a dispute has moved so far, oldest first."""
+    rows = gateway.books.rows(gateway.name, dispute["payment_intent"])
+    return [_shape(row) for row in rows if row["dispute"] == dispute["id"]]
+
+
 def _at(everything: list[Json], cursor: str | None, name: str) -> int | None:
     if cursor is None:
         return None
@@ -82,7 +91,8 @@ def _transactions(gateway: Gateway) -> list[Json]:
 
 
 def _shape(row: dict[str, Any]) -> Json:
-    kind, sign = _TYPES[row["operation"]]
+    kind, category, sign = _TYPES[row["operation"]]
+    description = _DESCRIPTIONS.get(row["operation"])
     amount = sign * row["amount"]
     return {
         "id": f"{_PREFIX}{row['sequence']:024d}",
@@ -92,13 +102,13 @@ def _shape(row: dict[str, Any]) -> Json:
         "balance_type": "payments",
         "created": row["at"],
         "currency": row["currency"],
-        "description": None,
+        "description": None if description is None else description.format(row["movement_id"]),
         "exchange_rate": None,
         "fee": 0,
         "fee_details": [],
         "net": amount,
-        "reporting_category": kind,
-        "source": row["refund"] or row["movement_id"],
+        "reporting_category": category,
+        "source": row["dispute"] or row["refund"] or row["movement_id"],
         "status": "available",
         "type": kind,
     }

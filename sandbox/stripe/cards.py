@@ -1,6 +1,7 @@
 """Stripe's test payment methods and what each of them does."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,8 @@ class TestMethod:
     authentication: bool = False
     refund: str = "succeeds"
     bank: bool = False
+    dispute: Literal["fraudulent", "product_not_received", "inquiry"] | None = None
+    multicapture: bool = True
 
 
 _DECLINED = Decline("card_declined", "Your card was declined.", "generic_decline", "try_again_later", "01")
@@ -55,7 +58,13 @@ METHODS: dict[str, TestMethod] = {
     "pm_card_chargeDeclinedProcessingError": TestMethod("Declined: processing error", "visa", "0119", _BROKEN),
     "pm_card_authenticationRequired": TestMethod("3D Secure required", "visa", "3184", authentication=True),
     "pm_card_threeDSecure2Required": TestMethod("3D Secure 2 required", "visa", "3220", authentication=True),
-    "pm_card_createDispute": TestMethod("Succeeds (disputed card)", "visa", "0259"),
+    # Stripe allows several captures with JCB in a few countries only, and this account is in none of them.
+    "pm_card_jcb": TestMethod("JCB, succeeds, one capture only", "jcb", "0505", multicapture=False),
+    "pm_card_createDispute": TestMethod("Succeeds, then disputed: fraudulent", "visa", "0259", dispute="fraudulent"),
+    "pm_card_createDisputeProductNotReceived": TestMethod(
+        "Succeeds, then disputed: not received", "visa", "2685", dispute="product_not_received"
+    ),
+    "pm_card_createDisputeInquiry": TestMethod("Succeeds, then inquired", "visa", "1976", dispute="inquiry"),
     "pm_card_pendingRefund": TestMethod("Succeeds, refunds stay pending at first", "visa", "7726", refund="pends"),
     "pm_card_refundFail": TestMethod("Succeeds, refunds fail later", "visa", "5126", refund="fails"),
     "pm_usBankAccount_success": TestMethod("Bank debit, settles later", "bank", "6789", bank=True),

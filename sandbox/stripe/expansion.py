@@ -10,12 +10,14 @@ _FIELDS: dict[str, dict[str, str]] = {
     "payment_intent": {"latest_charge": "charge", "payment_method": "payment_method"},
     "charge": {"payment_intent": "payment_intent", "refunds": "refund"},
     "refund": {"charge": "charge", "payment_intent": "payment_intent"},
-    # A movement's source is a charge or a refund; what can be expanded below it, both have.
+    "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
+    # A movement's source is a charge, a refund or a dispute; what can be expanded below it, all have.
     "balance_transaction": {"source": "refund"},
 }
 # Expandable at Stripe and always null here, so expanding them changes nothing.
 _EMPTY = frozenset({"application", "balance_transaction", "customer", "on_behalf_of", "review", "transfer_data"})
 _DEEPEST = 4
+_BY_PREFIX = {"ch_": "charge", "du_": "dispute"}
 
 
 def check(paths: Any, kind: str, *, in_list: bool) -> list[list[str]]:
@@ -66,7 +68,7 @@ def _expand(gateway: Gateway, body: Json, path: list[str]) -> None:
     if kind == "refund" and step not in body:
         body[step] = _refunds(gateway, body["id"])
     elif isinstance(body[step], str):
-        body[step] = gateway.find("charge" if body[step].startswith("ch_") else kind, body[step])
+        body[step] = gateway.find(_BY_PREFIX.get(body[step][:3], kind), body[step])
     found = body[step]
     if not rest or found is None:
         return

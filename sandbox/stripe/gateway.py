@@ -69,7 +69,14 @@ class Gateway(AnyGateway):
         self.tell(Told(event["id"], kind, _payment_of(body)), json.dumps(event))
 
     def book(
-        self, movement: Movement, intent: Json, charge: str, amount: int, origin: Origin, refund: str | None = None
+        self,
+        movement: Movement,
+        intent: Json,
+        charge: str,
+        amount: int,
+        origin: Origin,
+        refund: str | None = None,
+        dispute: str | None = None,
     ) -> None:
         """Write a movement of money into the books."""
         entry = Entry(
@@ -83,6 +90,7 @@ class Gateway(AnyGateway):
             checkout_id=intent["metadata"].get("checkout_id"),
             idempotency_key=origin.idempotency_key,
             at=self.clock.stamp(),
+            dispute=dispute,
         )
         self.books.append(entry)
 

@@ -21,6 +21,7 @@ _CREATE = {
     "expand": p.words,
     "metadata": p.metadata,
     "payment_method": p.text,
+    "payment_method_options": p.mapping,
     "payment_method_types": p.words,
     "receipt_email": p.text,
     "return_url": p.text,
@@ -37,7 +38,8 @@ _CONFIRM = {
     "return_url": p.text,
     "use_stripe_sdk": p.boolean,
 }
-_CAPTURE = {"amount_to_capture": p.amount, "expand": p.words}
+_CAPTURE = {"amount_to_capture": p.integer, "expand": p.words, "final_capture": p.boolean}
+_MOST_CAPTURES = 50
 _CANCEL = {
     "cancellation_reason": p.one_of("abandoned", "duplicate", "fraudulent", "requested_by_customer"),
     "expand": p.words,
@@ -56,6 +58,8 @@ def create(gateway: Gateway, call: Call) -> Json:
         message = "The parameter `return_url` can only be sent together with `confirm`."
         raise invalid(message, "return_url")
     automatic = _automatic_methods(params)
+    if "payment_method_options" in params:
+        params["payment_method_options"] = _options(params["payment_method_options"])
     intent = shapes.payment_intent({**params, "automatic_payment_methods": automatic}, gateway.clock.stamp())
     method = None
     if "payment_method" in params:
@@ -81,6 +85,12 @@ def _automatic_methods(params: Json) -> Json | None:
     if automatic["enabled"] and "payment_method_types" in params:
         raise invalid("You may only specify one of: automatic_payment_methods, payment_method_types.")
     return {"allow_redirects": "always", **automatic}
+
+
+def _options(given: Json) -> Json:
+    checks = {"request_multicapture": p.one_of("if_available", "never")}
+    options = p.check(given, {"card": p.mapping})
+    return {name: p.check(option, checks) for name, option in options.items()}
 
 
 def _refuse_if_declined(intent: Json) -> None:
@@ -136,28 +146,43 @@ def unexpected_with(message: str, intent: Json) -> StripeError:
 
 
 def capture(gateway: Gateway, call: Call) -> Json:
-    """Take an authorized payment, in whole or in part."""
+    """Take an authorized payment, in whole or in part; one capture that is not the final one keeps the rest held."""
     params = p.check(call.params, _CAPTURE)
     intent = gateway.find("payment_intent", call.ids[0], "intent")
     if intent["status"] != "requires_capture":
         raise unexpected_state(intent, "captured", ("requires_capture",))
-    amount: int = params.get("amount_to_capture") or intent["amount_capturable"]
-    if amount > intent["amount_capturable"]:
+    final: bool = params.get("final_capture", True)
+    capturable: int = intent["amount_capturable"]
+    amount = int(params.get("amount_to_capture", capturable))
+    if amount > capturable:
         message = (
-            f"The amount to capture ({amount}) exceeds the capturable amount"
-            f" ({intent['amount_capturable']}) of this PaymentIntent."
+            f"The amount to capture ({amount}) exceeds the capturable amount ({capturable}) of this PaymentIntent."
         )
         raise refused(message, "amount_to_capture", "amount_too_large")
+    # Nothing can be captured only to release what earlier captures left of the hold.
+    if amount < (0 if final and intent["amount_received"] else 1):
+        raise invalid("Invalid positive integer", "amount_to_capture", "parameter_invalid_integer")
     check_step(amount, intent["currency"], "amount_to_capture")
-    payments.capture(gateway, intent, amount, call.origin)
+    if not final:
+        _check_multicapture(gateway, intent)
+    payments.capture(gateway, intent, amount, call.origin, final=final)
     return intent
+
+
+def _check_multicapture(gateway: Gateway, intent: Json) -> None:
+    charge = gateway.find("charge", intent["latest_charge"])
+    if not payments.has_multicapture(charge):
+        raise refused("Multicapture is not available for this PaymentIntent.", "final_capture")
+    rows = gateway.books.rows(gateway.name, intent["id"])
+    if sum(row["operation"] == "capture" for row in rows) >= _MOST_CAPTURES - 1:
+        raise refused(f"A PaymentIntent can be captured {_MOST_CAPTURES} times at most.", "final_capture")
 
 
 def cancel(gateway: Gateway, call: Call) -> Json:
     """End a payment that has not been taken."""
     params = p.check(call.params, _CANCEL)
     intent = gateway.find("payment_intent", call.ids[0], "intent")
-    if intent["status"] not in _CANCELABLE:
+    if intent["status"] not in _CANCELABLE or intent["amount_received"]:
         raise unexpected_state(intent, "canceled", _CANCELABLE)
     payments.cancel(gateway, intent, params.get("cancellation_reason"), call.origin)
     return intent

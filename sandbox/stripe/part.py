@@ -7,10 +7,11 @@ from starlette.routing import BaseRoute, Mount
 
 from sandbox.control.body import only
 from sandbox.control.errors import AbsentError, ConflictError, ControlError
+from sandbox.disputes import DISPUTE, Wanted
 from sandbox.ids import random_text
 from sandbox.part import Part
 from sandbox.store import Due, Json
-from sandbox.stripe import payments, refunds, signature
+from sandbox.stripe import chargebacks, disputes, payments, refunds, signature
 from sandbox.stripe.api import Api
 from sandbox.stripe.cards import METHODS
 from sandbox.stripe.control import StripeControl
@@ -25,7 +26,7 @@ class Stripe(Part):
     """The sandbox's Stripe."""
 
     operations = OPERATIONS
-    settleable = (refunds.SETTLE_REFUND, refunds.FAIL_REFUND, payments.SETTLE_PAYMENT)
+    settleable = (refunds.SETTLE_REFUND, refunds.FAIL_REFUND, payments.SETTLE_PAYMENT, *disputes.DECISIONS)
     gateway: Gateway
 
     def __init__(self, tools: Tools, given: argparse.Namespace) -> None:
@@ -68,12 +69,14 @@ class Stripe(Part):
         return signature.letter(events[0], self.gateway.endpoints.secrets(endpoint), variant)
 
     def carry_out(self, due: Due) -> bool:
-        """Move a refund, settle a bank debit, or let a hold lapse."""
+        """Move a refund or a dispute, settle a bank debit, or let a hold lapse."""
+        if due.task in disputes.TASKS:
+            return disputes.carry_out(self.gateway, due)
         if due.task in (refunds.SETTLE_REFUND, refunds.FAIL_REFUND):
             return self._move_refund(due)
         intent = self.gateway.find("payment_intent", due.object)
         if due.task == payments.LAPSE and intent["status"] == "requires_capture":
-            payments.cancel(self.gateway, intent, "automatic", BY_ITSELF)
+            payments.lapse(self.gateway, intent, BY_ITSELF)
             return True
         if due.task == payments.SETTLE_PAYMENT and intent["status"] == "processing":
             payments.settle(self.gateway, intent, BY_ITSELF)
@@ -105,3 +108,37 @@ class Stripe(Part):
         with self.gateway.transaction():
             payments.pay_late(self.gateway, intent, method_id, Origin(f"req_{random_text(14)}", None))
         return intent
+
+    def open_dispute(self, payment: str, wanted: Wanted) -> str:
+        """Dispute what was taken, all that can be disputed unless an amount is given."""
+        intent = self.gateway.find("payment_intent", payment)
+        if not intent["amount_received"]:
+            raise ConflictError("payment", f"has status {intent['status']}, so nothing was taken")
+        charge = self.gateway.find("charge", intent["latest_charge"])
+        if charge["payment_method_details"]["type"] != "card":
+            raise ConflictError("payment", "was not paid by card")
+        most = chargebacks.disputable(self.gateway, charge)
+        if most == 0:
+            raise ConflictError("payment", "is refunded or disputed as a whole")
+        amount = wanted.amount or most
+        if amount > most:
+            raise ControlError("amount", f"is more than {most}, which is what can be disputed")
+        inquiry = wanted.kind == "inquiry"
+        reason = "general" if inquiry else "fraudulent"
+        opening = chargebacks.Opening(amount, reason, inquiry, wanted.days or chargebacks.DAYS_TO_RESPOND)
+        dispute: str = chargebacks.open_on(self.gateway, intent, charge, opening, BY_ITSELF)["id"]
+        return dispute
+
+    def decide_dispute(self, dispute: str, *, won: bool) -> None:
+        """Let the bank decide."""
+        found = self.gateway.find(DISPUTE, dispute)
+        if found["status"] not in disputes.OPEN:
+            raise ConflictError("dispute", f"has status {found['status']}, so it is over")
+        disputes.decide(self.gateway, found, BY_ITSELF, won=won)
+
+    def escalate_dispute(self, dispute: str) -> None:
+        """Let the bank make a chargeback of its inquiry."""
+        found = self.gateway.find(DISPUTE, dispute)
+        if found["status"] not in chargebacks.INQUIRIES:
+            raise ConflictError("dispute", f"has status {found['status']}, so it is no inquiry")
+        disputes.escalate(self.gateway, found, BY_ITSELF)

@@ -2,10 +2,10 @@
 
 from sandbox.ids import random_text
 from sandbox.store import Json
-from sandbox.stripe import shapes
+from sandbox.stripe import chargebacks, shapes
 from sandbox.stripe.cards import METHODS, UNAUTHENTICATED, Decline, TestMethod
 from sandbox.stripe.errors import missing
-from sandbox.stripe.gateway import Gateway, Origin
+from sandbox.stripe.gateway import BY_ITSELF, Gateway, Origin
 
 LAPSE, SETTLE_PAYMENT = "lapse_hold", "settle_payment"
 _HOLD_SECONDS = 7 * 86_400
@@ -67,7 +67,7 @@ def _go_through(gateway: Gateway, intent: Json, method: TestMethod, origin: Orig
     if intent["capture_method"] == "manual":
         _authorize(gateway, intent, charge, origin)
     else:
-        _take(gateway, intent, charge, origin)
+        _take(gateway, intent, charge, method, origin)
 
 
 def _authorize(gateway: Gateway, intent: Json, charge: Json, origin: Origin) -> None:
@@ -82,7 +82,7 @@ def _authorize(gateway: Gateway, intent: Json, charge: Json, origin: Origin) -> 
     gateway.emit("payment_intent.amount_capturable_updated", intent, origin)
 
 
-def _take(gateway: Gateway, intent: Json, charge: Json, origin: Origin) -> None:
+def _take(gateway: Gateway, intent: Json, charge: Json, method: TestMethod, origin: Origin) -> None:
     """The whole amount is charged and captured in one step."""
     charge.update(paid=True, status="succeeded", captured=True, amount_captured=intent["amount"])
     intent.update(status="succeeded", amount_received=intent["amount"], processing=None)
@@ -91,6 +91,7 @@ def _take(gateway: Gateway, intent: Json, charge: Json, origin: Origin) -> None:
     gateway.save(intent)
     gateway.emit("charge.succeeded", charge, origin)
     gateway.emit("payment_intent.succeeded", intent, origin)
+    _be_disputed(gateway, intent, charge, method)
 
 
 def _process(gateway: Gateway, intent: Json, method: TestMethod, origin: Origin) -> None:
@@ -108,7 +109,7 @@ def settle(gateway: Gateway, intent: Json, origin: Origin) -> None:
     method, body = method_of(gateway, intent["payment_method"])
     charge = gateway.find("charge", intent["latest_charge"])
     if method.decline is None:
-        _take(gateway, intent, charge, origin)
+        _take(gateway, intent, charge, method, origin)
         return
     _mark_failed(gateway, charge, method.decline, origin)
     _fail(gateway, intent, method.decline, charge["id"], body, origin)
@@ -157,15 +158,49 @@ def _fail(
     gateway.emit("payment_intent.payment_failed", intent, origin)
 
 
-def capture(gateway: Gateway, intent: Json, amount: int, origin: Origin) -> None:
-    """Take an authorized amount; what is left of the hold is released."""
+def has_multicapture(charge: Json) -> bool:
+    """Whether a charge can be captured several times."""
+    card: Json = charge["payment_method_details"].get("card", {})
+    return bool(card.get("multicapture", {}).get("status") == "available")
+
+
+def capture(gateway: Gateway, intent: Json, amount: int, origin: Origin, *, final: bool = True) -> None:
+    """Take an authorized amount; with the final capture, what is left of the hold is released."""
     charge = gateway.find("charge", intent["latest_charge"])
-    rest = intent["amount_capturable"] - amount
-    charge.update(captured=True, amount_captured=amount)
-    intent.update(status="succeeded", amount_received=amount, amount_capturable=0)
-    gateway.book("capture", intent, charge["id"], amount, origin)
-    if rest:
-        gateway.book("release", intent, charge["id"], rest, origin)
+    before = {"amount_capturable": intent["amount_capturable"]}
+    charge["amount_captured"] += amount
+    intent["amount_received"] += amount
+    intent["amount_capturable"] -= amount
+    if amount:
+        gateway.book("capture", intent, charge["id"], amount, origin)
+    if final:
+        _end_hold(gateway, intent, charge, origin)
+    gateway.save(charge)
+    gateway.save(intent)
+    if has_multicapture(charge):
+        gateway.emit("charge.updated", charge, origin)
+        gateway.emit("payment_intent.amount_capturable_updated", intent, origin, before)
+    if final:
+        gateway.emit("charge.captured", charge, origin)
+        gateway.emit("payment_intent.succeeded", intent, origin)
+    _be_disputed(gateway, intent, charge, method_of(gateway, charge["payment_method"])[0])
+
+
+def _end_hold(gateway: Gateway, intent: Json, charge: Json, origin: Origin) -> None:
+    """What was captured is all there will be."""
+    if intent["amount_capturable"]:
+        gateway.book("release", intent, charge["id"], intent["amount_capturable"], origin)
+    charge.update(captured=True, refunded=charge["amount_refunded"] == charge["amount_captured"])
+    intent.update(status="succeeded", amount_capturable=0)
+
+
+def lapse(gateway: Gateway, intent: Json, origin: Origin) -> None:
+    """A hold runs out: what was captured of it stays, without any the payment ends canceled."""
+    if not intent["amount_received"]:
+        cancel(gateway, intent, "expired", origin)
+        return
+    charge = gateway.find("charge", intent["latest_charge"])
+    _end_hold(gateway, intent, charge, origin)
     gateway.save(charge)
     gateway.save(intent)
     gateway.emit("charge.captured", charge, origin)
@@ -173,13 +208,12 @@ def capture(gateway: Gateway, intent: Json, amount: int, origin: Origin) -> None
 
 
 def cancel(gateway: Gateway, intent: Json, reason: str | None, origin: Origin) -> None:
-    """End a payment; a hold is released."""
+    """End a payment; a hold is released, which makes no refund."""
     if intent["status"] == "requires_capture":
         charge = gateway.find("charge", intent["latest_charge"])
-        charge.update(refunded=True, amount_refunded=intent["amount_capturable"])
         gateway.book("release", intent, charge["id"], intent["amount_capturable"], origin)
-        gateway.save(charge)
-        gateway.emit("charge.expired" if reason == "automatic" else "charge.refunded", charge, origin)
+        if reason == "expired":
+            gateway.emit("charge.expired", charge, origin)
     intent.update(
         status="canceled",
         canceled_at=gateway.clock.stamp(),
@@ -191,10 +225,19 @@ def cancel(gateway: Gateway, intent: Json, reason: str | None, origin: Origin) -
     gateway.emit("payment_intent.canceled", intent, origin)
 
 
+def _be_disputed(gateway: Gateway, intent: Json, charge: Json, method: TestMethod) -> None:
+    """Some test cards dispute what was taken, once, as soon as it was taken."""
+    if method.dispute is None or charge["disputed"]:
+        return
+    inquiry = method.dispute == "inquiry"
+    opening = chargebacks.Opening(charge["amount_captured"], "general" if inquiry else method.dispute, inquiry)
+    chargebacks.open_on(gateway, intent, charge, opening, BY_ITSELF)
+
+
 def pay_late(gateway: Gateway, intent: Json, method_id: str, origin: Origin) -> None:
     """Money arrives for a payment that was canceled, as some gateways let happen."""
     method, body = method_of(gateway, method_id)
     intent.update(payment_method=body["id"], canceled_at=None, cancellation_reason=None, last_payment_error=None)
     charge = shapes.charge(intent, method, body["id"], gateway.clock.stamp())
     intent["latest_charge"] = charge["id"]
-    _take(gateway, intent, charge, origin)
+    _take(gateway, intent, charge, method, origin)

@@ -2,8 +2,8 @@
 
 from sandbox.books import Movement
 from sandbox.store import Filter, Json
+from sandbox.stripe import chargebacks, shapes
 from sandbox.stripe import params as p
-from sandbox.stripe import shapes
 from sandbox.stripe.call import Call
 from sandbox.stripe.cards import METHODS
 from sandbox.stripe.currencies import check_step, readable
@@ -12,7 +12,7 @@ from sandbox.stripe.gateway import Gateway, Origin
 from sandbox.stripe.lists import LIST_CHECKS, listed
 
 SETTLE_REFUND, FAIL_REFUND = "settle_refund", "fail_refund"
-_LATER = 600
+_SOON, _DAYS_LATER = 600, 5 * 86_400
 
 _CREATE = {
     "amount": p.amount,
@@ -29,7 +29,8 @@ def create(gateway: Gateway, call: Call) -> Json:
     """Give money back, in whole or in part."""
     params = p.check(call.params, _CREATE)
     charge = _charge_to_refund(gateway, params)
-    left = charge["amount_captured"] - charge["amount_refunded"]
+    chargebacks.refuse_refund(gateway, charge)
+    left = charge["amount_captured"] - charge["amount_refunded"] - chargebacks.lost(gateway, charge)
     amount = params.get("amount", left)
     if charge["refunded"] or left == 0:
         raise refused(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
@@ -54,11 +55,11 @@ def _charge_to_refund(gateway: Gateway, params: Json) -> Json:
         raise invalid("You cannot send both payment_intent and charge.", "charge")
     if given == ["charge"]:
         charge = gateway.find("charge", params["charge"], "charge")
-        if charge["status"] != "succeeded" or not charge["captured"]:
+        if charge["status"] != "succeeded" or not charge["amount_captured"]:
             raise refused(f"Charge {charge['id']} is not captured, so it cannot be refunded.", "charge")
         return charge
     intent = gateway.find("payment_intent", params["payment_intent"], "payment_intent")
-    if intent["status"] != "succeeded":
+    if not intent["amount_received"]:
         message = f"This PaymentIntent ({intent['id']}) does not have a successful charge to refund."
         raise refused(message, "payment_intent")
     return gateway.find("charge", intent["latest_charge"])
@@ -74,15 +75,17 @@ def _make(gateway: Gateway, charge: Json, refund: Json, origin: Origin) -> None:
     gateway.save(charge)
     gateway.save(refund, label=charge["id"])
     if behaviour != "succeeds":
-        task = SETTLE_REFUND if behaviour == "pends" else FAIL_REFUND
-        gateway.store.schedule(refund["id"], task, gateway.clock.now() + _LATER)
+        pends = behaviour == "pends"
+        at = gateway.clock.now() + (_SOON if pends else _DAYS_LATER)
+        gateway.store.schedule(refund["id"], SETTLE_REFUND if pends else FAIL_REFUND, at)
     gateway.emit("refund.created", refund, origin)
     gateway.emit("charge.refunded", charge, origin)
+    chargebacks.answer_inquiries(gateway, charge, origin)
 
 
 def _shift(charge: Json, amount: int) -> None:
     charge["amount_refunded"] += amount
-    charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
+    charge["refunded"] = charge["captured"] and charge["amount_refunded"] == charge["amount_captured"]
 
 
 def settle(gateway: Gateway, refund: Json, origin: Origin) -> None:
@@ -92,10 +95,10 @@ def settle(gateway: Gateway, refund: Json, origin: Origin) -> None:
     _tell_update(gateway, refund, "pending", origin)
 
 
-def fail(gateway: Gateway, refund: Json, origin: Origin) -> None:
+def fail(gateway: Gateway, refund: Json, origin: Origin, reason: str = "expired_or_canceled_card") -> None:
     """The customer's bank sends a refund back: the money is the merchant's again."""
     before = refund["status"]
-    refund.update(status="failed", failure_reason="expired_or_canceled_card")
+    refund.update(status="failed", failure_reason=reason)
     _take_back(gateway, refund, "refund_failure", origin)
     gateway.emit("refund.failed", refund, origin)
     _tell_update(gateway, refund, before, origin)

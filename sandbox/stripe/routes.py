@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sandbox.routing import RouteTable
 from sandbox.store import Json
-from sandbox.stripe import balance, charges, events, hooks, intents, refunds, search
+from sandbox.stripe import balance, charges, disputes, events, hooks, intents, refunds, search
 from sandbox.stripe.call import Call
 from sandbox.stripe.gateway import Gateway
 
@@ -32,7 +32,8 @@ def _route(
     return Route(method, tuple(path.split("/")), operation, handler, kind, in_list, publishable)
 
 
-_PI, _CH, _RE, _WE, _BT = "payment_intent", "charge", "refund", "webhook_endpoint", "balance_transaction"
+_PI, _CH, _RE, _DU = "payment_intent", "charge", "refund", "dispute"
+_WE, _BT = "webhook_endpoint", "balance_transaction"
 
 # The order matters: `search` must be tried before an id.
 ROUTES = (
@@ -50,6 +51,10 @@ ROUTES = (
     _route("GET refunds", "refunds.list", refunds.list_all, _RE, in_list=True),
     _route("GET refunds/*", "refunds.retrieve", refunds.retrieve, _RE),
     _route("POST refunds/*/cancel", "refunds.cancel", refunds.cancel, _RE),
+    _route("GET disputes", "disputes.list", disputes.list_all, _DU, in_list=True),
+    _route("GET disputes/*", "disputes.retrieve", disputes.retrieve, _DU),
+    _route("POST disputes/*", "disputes.update", disputes.update, _DU),
+    _route("POST disputes/*/close", "disputes.close", disputes.close, _DU),
     _route("GET events", "events.list", events.list_all, "event", in_list=True),
     _route("GET events/*", "events.retrieve", events.retrieve, "event"),
     _route("POST webhook_endpoints", "webhook_endpoints.create", hooks.create, _WE),

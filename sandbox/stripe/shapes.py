@@ -50,7 +50,7 @@ def payment_intent(params: Json, created: int) -> Json:
         "livemode": False,
         "managed_payments": {"enabled": False},
         "metadata": params.get("metadata", {}),
-        "payment_method_options": {},
+        "payment_method_options": params.get("payment_method_options", {}),
         "payment_method_types": params.get("payment_method_types", ["card"]),
         "receipt_email": params.get("receipt_email"),
         "statement_descriptor": params.get("statement_descriptor"),
@@ -176,7 +176,7 @@ def _details(intent: Json, method: TestMethod, created: int) -> Json:
         "installments": None,
         "last4": method.last4,
         "mandate": None,
-        "multicapture": dict(_UNAVAILABLE),
+        "multicapture": _multicapture(intent, method),
         "network": method.brand,
         "network_token": {"used": False},
         "network_transaction_id": None,
@@ -187,6 +187,12 @@ def _details(intent: Json, method: TestMethod, created: int) -> Json:
         "wallet": None,
     }
     return {"card": card, "type": "card"}
+
+
+def _multicapture(intent: Json, method: TestMethod) -> Json:
+    asked = intent["payment_method_options"].get("card", {}).get("request_multicapture") == "if_available"
+    held = intent["capture_method"] == "manual"
+    return {"status": "available" if asked and held and method.multicapture else "unavailable"}
 
 
 def refund(charge_object: Json, amount: int, params: Json, created: int) -> Json:

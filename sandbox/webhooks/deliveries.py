@@ -4,7 +4,6 @@ import asyncio
 import heapq
 import json
 import sqlite3
-import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -19,7 +18,7 @@ _LIES: dict[str | None, Variant] = {
     "other_currency": "other_currency",
     "livemode_true": "livemode_true",
 }
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 4 * 3600.0
 _HELD_AT_MOST = 5.0
 _DEFAULT_DELAY = 5.0
 
@@ -61,7 +60,7 @@ class Letter:
 
 @dataclass(slots=True)
 class Delivery:
-    """One event on its way to one endpoint. `due` is the machine's time, `created` the virtual one."""
+    """One event on its way to one endpoint; all its times are virtual, so retries of days need no days."""
 
     id: int
     event: str
@@ -79,11 +78,14 @@ class Delivery:
 class Deliveries:
     """The table of deliveries and the order in which they come due."""
 
-    def __init__(self, connection: sqlite3.Connection, clock: Clock, keep_trying: float) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, clock: Clock, keep_trying: float, most_tries: int | None = None
+    ) -> None:
         self._connection = connection
         self._connection.executescript(_SCHEMA)
         self._clock = clock
         self._keep_trying = keep_trying
+        self._most_tries = most_tries
         self._fresh: list[Delivery] = []
         self._pending: dict[int, Delivery] = {}
         self._heap: list[tuple[float, int]] = []
@@ -108,7 +110,8 @@ class Deliveries:
             self._insert(told, endpoint, "forged", "pending", delay, held=False)
 
     def _insert(self, told: Told, endpoint: str, variant: Variant, state: State, delay: float, held: bool) -> None:
-        due, created = time.time() + delay, self._clock.now()
+        created = self._clock.now()
+        due = created + delay
         values = (told.id, told.type, endpoint, told.payment, variant, state, due, int(held), created, "[]")
         cursor = self._connection.execute(
             "INSERT INTO deliveries (event, event_type, endpoint, payment, variant, state, due, held, created,"
@@ -139,16 +142,21 @@ class Deliveries:
         self._pending[delivery.id] = delivery
         heapq.heappush(self._heap, (delivery.due, delivery.id))
 
+    def waiting(self) -> set[str]:
+        """The events that are still on their way to somebody."""
+        rows = self._connection.execute("SELECT DISTINCT event FROM deliveries WHERE state = 'pending'")
+        return {row["event"] for row in rows}
+
     def next_due(self) -> float | None:
         """Seconds until the next delivery, or None when none waits."""
-        return None if not self._heap else max(0.0, self._heap[0][0] - time.time())
+        return None if not self._heap else max(0.0, self._heap[0][0] - self._clock.now())
 
     def pop(self, at_most: int = 1, within: float = 0.0) -> list[Delivery]:
         """Take what is due now and can go together: deliveries of one kind to one endpoint, in order.
 
         Once one is due, others that come due `within` so many seconds go along with it.
         """
-        until = time.time()
+        until = self._clock.now()
         taken: list[Delivery] = []
         others: list[tuple[float, int]] = []
         while self._heap and self._heap[0][0] <= until and len(taken) < at_most:
@@ -160,9 +168,12 @@ class Deliveries:
             if taken and not _together(delivery, taken[0]):
                 others.append((due, number))
                 continue
+            del self._pending[number]
+            if delivery.attempts and self._too_old(delivery):
+                self.give_up(delivery, "the time for retries is over")
+                continue
             if not taken:
                 until += within
-            del self._pending[number]
             taken.append(delivery)
         for place in others:
             heapq.heappush(self._heap, place)
@@ -170,17 +181,17 @@ class Deliveries:
 
     def record(self, delivery: Delivery, status: int | None, error: str | None) -> None:
         """Note how an attempt went, and what follows from it."""
-        attempt = {"at": round(time.time(), 3), "status": status, "error": error}
+        attempt = {"at": round(self._clock.now(), 3), "status": status, "error": error}
         delivery.attempts.append(attempt)
         if status is not None and 200 <= status < 300:
             delivery.state = "delivered"
         elif delivery.variant == "forged":
             delivery.state = "refused"
-        elif self._clock.now() - delivery.created > self._keep_trying:
+        elif self._too_old(delivery) or len(delivery.attempts) == self._most_tries:
             delivery.state = "given_up"
         else:
-            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(len(delivery.attempts) - 1, 10))
-            delivery.due, delivery.held = time.time() + pause, False
+            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(len(delivery.attempts) - 1, 20))
+            delivery.due, delivery.held = self._clock.now() + pause, False
         self._save(delivery)
         if delivery.state == "pending":
             self._push(delivery)
@@ -188,9 +199,12 @@ class Deliveries:
         elif delivery.state == "delivered":
             self._release(delivery)
 
+    def _too_old(self, delivery: Delivery) -> bool:
+        return self._clock.now() - delivery.created > self._keep_trying
+
     def give_up(self, delivery: Delivery, why: str) -> None:
         """Stop trying, because there is nobody to deliver to."""
-        delivery.attempts.append({"at": round(time.time(), 3), "status": None, "error": why})
+        delivery.attempts.append({"at": round(self._clock.now(), 3), "status": None, "error": why})
         delivery.state = "given_up"
         self._save(delivery)
 
@@ -199,7 +213,7 @@ class Deliveries:
         for other in list(self._pending.values()):
             same = other.payment == delivered.payment and other.endpoint == delivered.endpoint
             if other.held and same and other.event != delivered.event and other.id < delivered.id:
-                other.held, other.due = False, time.time()
+                other.held, other.due = False, self._clock.now()
                 self._save(other)
                 self._push(other)
                 self.wake.set()

@@ -48,8 +48,14 @@ def authorize_request(payment: PaymentSnapshot, attempt: int = 1) -> AuthorizePa
 
 
 def capture_request(payment: PaymentSnapshot, amount: Money | None = None, attempt: int = 1) -> CapturePayment:
-    """Take this payment's money."""
+    """Take this payment's money, at once and finally."""
     return CapturePayment(f"{payment.reference}:capture:{attempt}", payment.payment_id, amount or payment.amount)
+
+
+def part_request(payment: PaymentSnapshot, minor: int, total: int, attempt: int, final: bool = False) -> CapturePayment:
+    """Take a part of this payment's money, which makes it so much in all; minor units of its currency."""
+    part, after = (Money(count, payment.amount.currency) for count in (minor, total))
+    return CapturePayment(f"{payment.reference}:capture:{attempt}", payment.payment_id, part, final, after)
 
 
 def void_request(payment: PaymentSnapshot, attempt: int = 1) -> VoidPayment:
@@ -157,6 +163,19 @@ async def captured(gateway: Gateway, request: CapturePayment, payment: PaymentSn
     return await seen_until(gateway, payment, _is_captured) if not _is_captured(now) else now
 
 
+async def part_captured(gateway: Gateway, request: CapturePayment, payment: PaymentSnapshot) -> PaymentSnapshot:
+    """The payment after a part of it was taken: asked for again until the look-up tells it, as a saga would."""
+    wanted = PaymentStatus.CAPTURED if request.final else PaymentStatus.AUTHORIZED
+    end = asyncio.get_running_loop().time() + _PATIENCE
+    while True:
+        accepted(gateway, await gateway.capture(request))
+        now = await seen(gateway, payment)
+        if (now.status, now.captured) == (wanted, request.captured_after):
+            return now
+        assert asyncio.get_running_loop().time() < end, now
+        await asyncio.sleep(0.1)
+
+
 async def voided(gateway: Gateway, request: VoidPayment, payment: PaymentSnapshot) -> PaymentSnapshot:
     """The payment after a void that works: canceled, or paid after all."""
     now = payment_in(accepted(gateway, await gateway.void(request)))
@@ -238,6 +257,8 @@ class Moved:
     released: tuple[int, ...] = ()
     returned: tuple[int, ...] = ()
     undone: tuple[int, ...] = ()
+    withdrawn: tuple[int, ...] = ()
+    reinstated: tuple[int, ...] = ()
 
 
 async def moved(outside: Outside, payment: PaymentSnapshot | str) -> Moved:
@@ -256,6 +277,8 @@ _WORDS = {
     "released": ("release",),
     "returned": ("refund",),
     "undone": ("capture_failure", "refund_failure", "refund_cancellation"),
+    "withdrawn": ("dispute",),
+    "reinstated": ("dispute_reversed",),
 }
 
 

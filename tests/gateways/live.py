@@ -13,11 +13,12 @@ import httpx
 import pytest
 
 from config.environment import SettingsError
+from domain.money import Money
 from domain.payment import PaymentSnapshot
 from gateways.contract import Gateway
 from gateways.registry import REGISTRY
 from tests.gateways.inbox import Delivery, Inbox
-from tests.gateways.outside import ABILITIES, world_class
+from tests.gateways.outside import ABILITIES, DisputeKind, world_class
 from tests.gateways.stripe import customer
 
 VARIABLE = "PAYSAGA_LIVE_GATEWAY"
@@ -138,6 +139,18 @@ class LiveOutside:
         raise self._impossible()
 
     async def search_lags(self, seconds: float) -> None:
+        """Not by a test."""
+        raise self._impossible()
+
+    async def open_dispute(self, payment: PaymentSnapshot, kind: DisputeKind, amount: Money | None = None) -> str:
+        """Not by a test."""
+        raise self._impossible()
+
+    async def decide(self, dispute_id: str, won: bool) -> None:
+        """Not by a test."""
+        raise self._impossible()
+
+    async def escalate(self, dispute_id: str) -> None:
         """Not by a test."""
         raise self._impossible()
 

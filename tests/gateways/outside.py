@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import httpx
 import pytest
@@ -35,11 +35,19 @@ ABILITIES: Mapping[str, str] = {
     "search_lag": "the gateway's search can lag behind",
     "transactions": "the gateway has a list of what moved",
     "rotation": "deliveries are proven by a secret that can be changed",
+    "disputes": "a test can act for a customer who disputes, and for whoever decides that",
+    "inquiry": "the gateway asks before it takes disputed money",
 }
 """What a case may need beside the gateway's capabilities; it is skipped with the reason in `cannot` where it is not."""
 
-VERBS = ("create", "authorize", "capture", "take", "void", "refund", "lookup", "find", "webhook")
+VERBS = (
+    *("create", "authorize", "reauthorize", "capture", "take", "void", "refund"),
+    *("evidence", "accept", "lookup", "find", "webhook"),
+)
 """What a fault can strike. `capture` takes what is held, `take` what was only approved (the contract calls both so)."""
+
+DisputeKind = Literal["inquiry", "chargeback"]
+"""What a customer's bank, or the gateway, begins a dispute with: a question, or the money withdrawn."""
 
 
 AMOUNTS = (
@@ -116,6 +124,18 @@ class Outside(Protocol):
 
     async def search_lags(self, seconds: float) -> None:
         """New payments stay invisible to the gateway's search for this long."""
+        ...
+
+    async def open_dispute(self, payment: PaymentSnapshot, kind: DisputeKind, amount: Money | None = None) -> str:
+        """The customer disputes a captured payment, all of it unless an amount is given; the dispute as we name it."""
+        ...
+
+    async def decide(self, dispute_id: str, won: bool) -> None:
+        """The dispute is decided, for us or for the customer."""
+        ...
+
+    async def escalate(self, dispute_id: str) -> None:
+        """An inquiry becomes a chargeback."""
         ...
 
     async def rotate(self) -> str:

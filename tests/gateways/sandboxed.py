@@ -11,6 +11,7 @@ from domain.money import Money
 from domain.payment import DeclineCode, PaymentSnapshot
 from gateways.contract import Gateway
 from tests.gateways.inbox import Delivery, Inbox
+from tests.gateways.outside import DisputeKind
 
 
 class SandboxOutside(ABC):
@@ -114,6 +115,20 @@ class SandboxOutside(ABC):
     async def search_lags(self, seconds: float) -> None:
         """Set the lag of search; overridden where `search_lag` is possible."""
         raise NotImplementedError(f"{self.name} has no search")
+
+    async def open_dispute(self, payment: PaymentSnapshot, kind: DisputeKind, amount: Money | None = None) -> str:
+        """Open a dispute; the amounts of the suite's disputes are in euros, which every gateway counts as we do."""
+        part = {} if amount is None else {"amount": amount.minor}
+        said = await self.control("disputes", payment=payment.payment_id, kind=kind, **part)
+        return str(said["dispute"])
+
+    async def decide(self, dispute_id: str, won: bool) -> None:
+        """Decide a dispute."""
+        await self.control(f"disputes/{dispute_id}/decide", outcome="won" if won else "lost")
+
+    async def escalate(self, dispute_id: str) -> None:
+        """Turn an inquiry into a chargeback."""
+        await self.control(f"disputes/{dispute_id}/escalate")
 
     async def press(self, url: str, outcome: str, **form: str) -> httpx.Response:
         """Press a button on one of the sandbox's pages."""

@@ -118,7 +118,7 @@ async def test_holds_lapse_after_seven_days(fresh: Sandbox) -> None:
         rows = (await browser.get("/sandbox/books", params={"payment": held.id})).json()["data"]
         assert (await browser.post("/sandbox/clock", json={"advance_seconds": -1})).status_code == 400
     lapsed = await sdk.v1.payment_intents.retrieve_async(held.id)
-    assert (lapsed.status, lapsed.cancellation_reason) == ("canceled", "automatic")
+    assert (lapsed.status, lapsed.cancellation_reason) == ("canceled", "expired")
     assert [row["operation"] for row in rows] == ["authorization", "release"]
     assert (await sdk.v1.payment_intents.retrieve_async(kept.id)).status == "succeeded"
 

@@ -87,6 +87,19 @@ async def test_events_list(sdk: stripe.StripeClient, create: CreateIntent) -> No
     assert succeeded.data[0].id not in {event.id for event in older.data}
 
 
+async def test_events_of_several_types(sdk: stripe.StripeClient, create: CreateIntent) -> None:
+    """Up to twenty types can be named, and not beside a single one."""
+    intent = await create(confirm=True, payment_method="pm_card_visa")
+    types = ["payment_intent.created", "payment_intent.succeeded"]
+    found = await sdk.v1.events.list_async({"types": types, "limit": 2})
+    assert [event.type for event in found.data] == types[::-1]
+    assert {event.data.object["id"] for event in found.data} == {intent.id}
+    wrong: list[Any] = [{"types": types, "type": "charge.*"}, {"types": [f"charge.{number}" for number in range(21)]}]
+    for params in wrong:
+        with pytest.raises(stripe.InvalidRequestError):
+            await sdk.v1.events.list_async(params)
+
+
 async def test_events_are_kept_thirty_days(fresh: Sandbox) -> None:
     """After thirty days of virtual time an event is gone; the payment is not."""
     sdk = fresh.sdk()

@@ -83,6 +83,18 @@ async def test_refund_event_method_endpoint_balance(
         assert _differences(found.to_dict(), fixtures[kind], kind) == []
 
 
+async def test_disputes(sdk: stripe.StripeClient, create: CreateIntent, fixtures: dict[str, Any]) -> None:
+    """Disputes and what they move look like Stripe's, before and after an answer."""
+    for card in ("pm_card_createDispute", "pm_card_createDisputeInquiry"):
+        paid = await create(confirm=True, payment_method=card)
+        (found,) = (await sdk.v1.disputes.list_async({"payment_intent": paid.id})).data
+        answered = await sdk.v1.disputes.update_async(found.id, {"evidence": {"uncategorized_text": "It was sent."}})
+        for dispute in (found, answered):
+            assert _differences(dispute.to_dict(), fixtures["dispute"], "dispute") == []
+        for row in answered.balance_transactions:
+            assert _differences(row.to_dict(), fixtures["balance_transaction"], "balance_transaction") == []
+
+
 def test_comparison_finds_differences() -> None:
     """The comparison itself sees a missing key, an extra one and another kind of value."""
     theirs = {"a": 1, "b": {"c": "x"}, "d": [{"e": True}]}

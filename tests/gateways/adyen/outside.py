@@ -12,10 +12,10 @@ from gateways.adyen.adapter import AdyenGateway
 from gateways.adyen.options import AdyenOptions
 from gateways.contract import Gateway
 from tests.gateways.inbox import Delivery
+from tests.gateways.outside import DisputeKind
 from tests.gateways.sandboxed import SandboxOutside
 
 _KEY = "AQETheConformanceKeyThatMustNotShow"
-_ACCOUNT = "PaysagaECOM"
 _MEANS: Mapping[str, tuple[str, str]] = {
     "good": ("approve", "good"),
     "declined_soft": ("decline", "declined_soft"),
@@ -31,12 +31,16 @@ class AdyenOutside(SandboxOutside):
     """Adyen at the sandbox."""
 
     name: ClassVar[str] = "adyen"
+    account: ClassVar[str] = "PaysagaECOM"
+    several_captures: ClassVar[bool] = False
     operations: ClassVar[Mapping[str, str]] = {
         "create": "adyen.payment_links.create",
         "capture": "adyen.payments.capture",
         "void": "adyen.payments.cancel",
         "refund": "adyen.payments.refund",
         "lookup": "adyen.payment_links.get",
+        "evidence": "adyen.disputes.defend",
+        "accept": "adyen.disputes.accept",
     }
     cannot: Mapping[str, str] = {
         "stored_500": "a failure is never taken for a spent key: what it did may still be told of by a webhook",
@@ -76,7 +80,23 @@ class AdyenOutside(SandboxOutside):
         """A new adapter for the sandbox's account, with the inbox as its evidence."""
         accepted = self.webhook_secrets if secrets is None else secrets
         address = base or f"{self.url}/adyen/v72"
-        return AdyenGateway(AdyenOptions(_KEY, _ACCOUNT, accepted, address, False, timeout_seconds), self.inbox)
+        disputes = base or f"{self.url}/adyen/ca/services/DisputeService/v30"
+        options = AdyenOptions(
+            _KEY, self.account, accepted, address, False, timeout_seconds, disputes, self.several_captures
+        )
+        return AdyenGateway(options, self.inbox)
+
+    async def open_dispute(self, payment: PaymentSnapshot, kind: DisputeKind, amount: Money | None = None) -> str:
+        """Open a dispute; what leads to it is the checkout beside Adyen's own id."""
+        return f"{payment.reference}:{await super().open_dispute(payment, kind, amount)}"
+
+    async def decide(self, dispute_id: str, won: bool) -> None:
+        """Decide a dispute by Adyen's own id."""
+        await super().decide(dispute_id.rpartition(":")[2], won)
+
+    async def escalate(self, dispute_id: str) -> None:
+        """Escalate a dispute by Adyen's own id."""
+        await super().escalate(dispute_id.rpartition(":")[2])
 
     async def pay(self, payment: PaymentSnapshot, means: str = "good") -> None:
         """Press the button on the link's page with a test card; a challenge leads on to the bank's page."""
@@ -107,3 +127,10 @@ class AdyenOutside(SandboxOutside):
         for item in document["notificationItems"]:
             del item["NotificationRequestItem"]["additionalData"]["hmacSignature"]
         return Delivery(delivery.headers, json.dumps(document).encode())
+
+
+class SeveralCapturesOutside(AdyenOutside):
+    """The same with an account for which Adyen has switched on multiple partial captures."""
+
+    account: ClassVar[str] = "PaysagaSeveral"
+    several_captures: ClassVar[bool] = True

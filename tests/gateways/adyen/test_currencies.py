@@ -10,6 +10,7 @@ from domain.errors import AmountDoesNotFitError, OutcomeUnknownError
 from domain.money import Money
 from gateways.adyen.capabilities import capabilities
 from gateways.adyen.currencies import CURRENCIES, asked_amount, stated_amount
+from gateways.adyen.options import AdyenOptions
 from gateways.contract import Modifications, Verb, WebhookAuthentication
 
 
@@ -78,7 +79,7 @@ def test_where_adyen_differs_from_the_standard() -> None:
 
 def test_capabilities() -> None:
     """Keys live seven days at least, every end comes by webhook under an HMAC of fields, and there is no search."""
-    stated = capabilities(live=True, merchant_account="PaysagaECOM")
+    stated = capabilities(AdyenOptions("AQEkey", "PaysagaECOM", (), "https://checkout.test/v72", live=True))
     assert (stated.live, stated.merchant_account) == (True, "PaysagaECOM")
     assert {stated.key_lifetime[verb].days for verb in Verb} == {7}
     assert stated.hold_lifetime.days == 7
@@ -86,4 +87,5 @@ def test_capabilities() -> None:
     assert stated.webhook_authentication is WebhookAuthentication.HMAC_FIELDS
     assert stated.capture_modes == frozenset(CaptureMode)
     assert (stated.partial_capture, stated.several_captures) == (True, False)
+    assert (stated.reauthorize_after, stated.answers_disputes, stated.lists_events) == (None, frozenset(), False)
     assert (stated.void_before_authorization, stated.lookup_by_reference) == (True, False)

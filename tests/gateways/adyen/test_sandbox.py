@@ -1,10 +1,13 @@
 """What only Adyen does, over the wire: batches, failures days later, late approvals, lapsing holds."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
+from domain.dispute import DisputeState
+from domain.errors import OutcomeUnknownError
 from domain.money import Money
 from domain.outcomes import Completed, Declined, Pending
 from domain.payment import DeclineCode, PaymentSnapshot, PaymentStatus, RefundStatus
@@ -20,6 +23,7 @@ from tests.gateways.checkouts import (
     void_request,
     voided,
 )
+from tests.gateways.disputing import accept_request, disputed, ended, evidence_request, taken_on
 
 _DAY = 86_400.0
 
@@ -110,6 +114,50 @@ async def test_a_hold_lapses_after_its_first_part_was_taken(adapter: Gateway, wo
     now = await seen_until(adapter, payment, lambda p: bool(p.refunds))
     assert (now.status, now.captured) == (PaymentStatus.CAPTURED, Money(1000, "EUR"))
     assert now.refunded(RefundStatus.SUCCEEDED) == Money(1000, "EUR")
+
+
+async def test_evidence_has_the_time_of_one_call(adapter: Gateway, world: AdyenOutside) -> None:
+    """Calls that are slow one by one end when the time of one is over, and the whole can be sent again."""
+    _, dispute = await disputed(adapter, world, "chargeback")
+    for operation in ("reasons", "supply"):
+        await world.control("faults", operation=f"adyen.disputes.{operation}", kind="slow", seconds=1)
+    hasty = world.gateway(timeout_seconds=1.5)
+    with pytest.raises(OutcomeUnknownError):
+        await hasty.submit_evidence(evidence_request(dispute))
+    await hasty.close()
+    taken_on(await adapter.submit_evidence(evidence_request(dispute)))
+    await ended(adapter, dispute, DisputeState.UNDER_REVIEW, PRICE)
+
+
+async def test_money_that_comes_back_for_a_while(adapter: Gateway, world: AdyenOutside) -> None:
+    """Reversed, a chargeback is under review with its money back; lost after that, the money is gone again."""
+    payment, dispute = await disputed(adapter, world, "chargeback")
+    await world.control(f"adyen/disputes/{dispute.dispute_id.rpartition(':')[2]}/reverse")
+    await ended(adapter, dispute, DisputeState.UNDER_REVIEW, PRICE.zero())
+    await world.decide(dispute.dispute_id, won=False)
+    await ended(adapter, dispute, DisputeState.LOST, PRICE)
+    since, until = datetime.now(UTC) - timedelta(hours=1), await world.now() + timedelta(minutes=1)
+    rows = [r for r in await adapter.list_transactions(since, until) if r.reference == payment.reference]
+    assert sorted(row.type for row in rows) == ["charge", "dispute", "dispute", "dispute_reversed"]
+    assert len({(row.transaction_id, row.type) for row in rows}) == 4
+
+
+async def test_an_inquiry_is_answered_or_given_up(adapter: Gateway, world: AdyenOutside) -> None:
+    """Evidence leaves an inquiry open; unanswered it becomes a chargeback; given up it is lost with its money."""
+    _, answered = await disputed(adapter, world, "inquiry")
+    taken_on(await adapter.submit_evidence(evidence_request(answered)))
+    await world.inbox.until(
+        lambda kept: any(k.event.type == "INFORMATION_SUPPLIED" and k.event.dispute_id == answered.dispute_id
+                         for k in kept)
+    )  # fmt: skip
+    now = await adapter.lookup_dispute(answered.dispute_id)
+    assert now is not None
+    assert now.state is DisputeState.INQUIRY
+    await world.pass_time(15 * _DAY)
+    await ended(adapter, answered, DisputeState.NEEDS_RESPONSE, PRICE)
+    _, accepted = await disputed(adapter, world, "inquiry")
+    taken_on(await adapter.accept_dispute(accept_request(accepted)))
+    await ended(adapter, accepted, DisputeState.LOST, PRICE)
 
 
 async def test_a_notification_that_lies_about_its_money_shows(adapter: Gateway, world: AdyenOutside) -> None:

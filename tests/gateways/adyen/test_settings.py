@@ -7,7 +7,11 @@ from gateways.adyen.settings import AdyenSettings
 from tests.gateways.adyen.notices import NEW, OLD
 
 GOOD = {"ADYEN_API_KEY": "AQEtestKey", "ADYEN_MERCHANT_ACCOUNT": "PaysagaECOM", "ADYEN_HMAC_KEY": NEW}
-NAMES = (*GOOD, "ADYEN_HMAC_KEYS", "ADYEN_API_BASE", "ADYEN_TIMEOUT_SECONDS")
+NAMES = (
+    *GOOD,
+    *("ADYEN_HMAC_KEYS", "ADYEN_API_BASE", "ADYEN_DISPUTES_BASE", "ADYEN_SEVERAL_CAPTURES", "ADYEN_TIMEOUT_SECONDS"),
+)
+DISPUTES_PATH = "/ca/services/DisputeService/v30"
 LIVE = "https://1797a841fbb37ca7-paysaga-checkout-live.adyenpayments.com/checkout/v72"
 
 
@@ -38,6 +42,9 @@ def put(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
         ({**GOOD, "ADYEN_API_BASE": "ftp://x"}, "ADYEN_API_BASE must be an http(s) address"),
         ({**GOOD, "ADYEN_API_BASE": LIVE.replace("https", "http")}, "ADYEN_API_BASE must be https:// at Adyen"),
         ({**GOOD, "ADYEN_API_BASE": "http://checkout-test.adyen.com/v72"}, "ADYEN_API_BASE must be https:// at Adyen"),
+        ({**GOOD, "ADYEN_DISPUTES_BASE": "ca-test.adyen.com"}, "ADYEN_DISPUTES_BASE must be an http(s) address"),
+        ({**GOOD, "ADYEN_DISPUTES_BASE": "http://ca-test.adyen.com"}, "ADYEN_DISPUTES_BASE must be https:// at Adyen"),
+        ({**GOOD, "ADYEN_SEVERAL_CAPTURES": "many"}, "ADYEN_SEVERAL_CAPTURES: Input should be a valid boolean"),
         ({**GOOD, "ADYEN_TIMEOUT_SECONDS": "60"}, "ADYEN_TIMEOUT_SECONDS: Input should be less than"),
     ],
 )
@@ -87,6 +94,32 @@ def test_the_address_tells_whether_real_money_moves(
     options = AdyenSettings.read().options()
     assert options.live is live
     assert options.api_base == base or base is None
+
+
+@pytest.mark.parametrize(
+    ("variables", "base"),
+    [
+        ({}, f"https://ca-test.adyen.com{DISPUTES_PATH}"),
+        ({"ADYEN_API_BASE": LIVE}, f"https://ca-live.adyen.com{DISPUTES_PATH}"),
+        ({"ADYEN_API_BASE": "http://127.0.0.1:8421/adyen/v72"}, None),
+        ({"ADYEN_API_BASE": "http://127.0.0.1:8421/v72", "ADYEN_DISPUTES_BASE": "http://127.0.0.1:8421/d"},
+         "http://127.0.0.1:8421/d"),
+    ],
+)  # fmt: skip
+def test_where_disputes_are_answered(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], base: str | None
+) -> None:
+    """At Adyen the address is known by the mode; an account elsewhere must never reach Adyen by a default."""
+    put(monkeypatch, **GOOD, **variables)
+    assert AdyenSettings.read().options().disputes_base == base
+
+
+def test_several_captures_are_switched_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An account has one capture a payment unless it is said to have more."""
+    put(monkeypatch, **GOOD)
+    assert AdyenSettings.read().options().several_captures is False
+    put(monkeypatch, ADYEN_SEVERAL_CAPTURES="true")
+    assert AdyenSettings.read().options().several_captures is True
 
 
 def test_any_variable_turns_it_on(monkeypatch: pytest.MonkeyPatch) -> None:

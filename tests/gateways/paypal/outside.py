@@ -36,6 +36,9 @@ class PayPalOutside(SandboxOutside):
         "take": "paypal.orders.capture",
         "void": "paypal.authorizations.void",
         "refund": "paypal.captures.refund",
+        "reauthorize": "paypal.authorizations.reauthorize",
+        "evidence": "paypal.disputes.provide_evidence",
+        "accept": "paypal.disputes.accept_claim",
         "lookup": "paypal.orders.get",
     }
     cannot: Mapping[str, str] = {

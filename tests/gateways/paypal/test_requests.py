@@ -79,7 +79,7 @@ def test_a_long_order_number_is_cut_where_people_read_it() -> None:
 
 def test_a_refund() -> None:
     """A refund carries its key, without the colons that PayPal does not state again."""
-    assert requests.refund(REFUND) == {
+    assert requests.refund(REFUND.key, REFUND.amount) == {
         "amount": {"currency_code": "USD", "value": "10.00"},
         "custom_id": "chk_1.refund.1",
     }
@@ -112,7 +112,7 @@ async def test_every_operation_carries_its_key(gateway: PayPalGateway, scripted:
         ("checkout_orders_v2", "order_request", requests.order(CREATE)),
         ("checkout_orders_v2", "order_request", requests.order(replace(CREATE, hold=True, return_url=RETURN))),
         ("checkout_orders_v2", "order_request", requests.order(replace(CREATE, amount=Money(500, "JPY")))),
-        ("payments_payment_v2", "refund_request", requests.refund(REFUND)),
+        ("payments_payment_v2", "refund_request", requests.refund(REFUND.key, REFUND.amount)),
         (
             "payments_payment_v2",
             "capture_request",

@@ -39,8 +39,15 @@ def row(code: str, value: str, status: str = "S", **changes: Any) -> dict[str, A
         ("T1107", "-10.00", TransactionType.REFUND),
         ("T1106", "10.00", TransactionType.REFUND_FAILED),
         ("T1107", "10.00", TransactionType.REFUND_FAILED),
-        ("T1106", "-10.00", TransactionType.OTHER),
-        ("T1201", "-10.00", TransactionType.OTHER),
+        ("T1106", "-10.00", TransactionType.DISPUTE),
+        ("T1110", "-10.00", TransactionType.DISPUTE),
+        ("T1111", "10.00", TransactionType.DISPUTE_REVERSED),
+        ("T1201", "-10.00", TransactionType.DISPUTE),
+        ("T1202", "10.00", TransactionType.DISPUTE_REVERSED),
+        ("T1205", "10.00", TransactionType.DISPUTE_REVERSED),
+        ("T1207", "-10.00", TransactionType.DISPUTE),
+        ("T0106", "-10.00", TransactionType.OTHER),
+        ("T1200", "10.00", TransactionType.OTHER),
         ("T0400", "-10.00", TransactionType.OTHER),
     ],
 )
@@ -57,6 +64,9 @@ def test_rows_that_name_something_else() -> None:
     told = transaction_of(row("T1107", "-1.00", paypal_reference_id_type="TXN", custom_field="chk_1.refund.1"))
     assert told is not None
     assert (told.payment_id, told.reference) == (None, "chk_1:refund:1")
+    disputed = transaction_of(row("T1110", "-1.00", paypal_reference_id_type="TXN", custom_field="chk.1"))
+    assert disputed is not None
+    assert (disputed.payment_id, disputed.reference) == (None, "chk.1")
 
 
 @pytest.mark.parametrize("status", ["P", "D"])

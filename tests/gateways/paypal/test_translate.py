@@ -8,7 +8,8 @@ import pytest
 from domain.errors import OutcomeUnknownError
 from domain.money import Money
 from domain.payment import DeclineCode, NextAction, PaymentStatus, RefundStatus
-from gateways.paypal.translate import payment_of, payments_of, refund_of, swapped
+from gateways.paypal.pieces import swapped
+from gateways.paypal.translate import payment_of, payments_of, refund_of
 from tests.gateways.paypal.examples import (
     API,
     APPROVED,
@@ -69,7 +70,7 @@ STATUSES: dict[str, tuple[dict[str, Any], PaymentStatus, Money]] = {
             "COMPLETED",
             {"authorizations": [authorization("PARTIALLY_CAPTURED")], "captures": [capture(amount=money("4.00"))]},
         ),
-        PaymentStatus.CAPTURED,
+        PaymentStatus.AUTHORIZED,
         Money(400, "USD"),
     ),
     "capture pending": (PENDING, PaymentStatus.PROCESSING, NOTHING),
@@ -248,10 +249,11 @@ def test_the_right_parts_are_acted_on() -> None:
     parts = payments_of(order("COMPLETED", {"authorizations": [spent, older, authorization(id="A3")]}))
     assert parts.held is not None
     assert parts.held["id"] == "A3"
+    assert parts.original is not None
+    assert parts.original["id"] == "A2"
     parts = payments_of(order("COMPLETED", {"captures": [capture(id="C1"), capture("REFUNDED", id="C2"), DECLINED]}))
-    assert parts.refundable is not None
-    assert parts.refundable["id"] == "C1"
-    assert payments_of(CREATED).refundable is None
+    assert [taken["id"] for taken in parts.taken] == ["C2", "C1"]
+    assert payments_of(CREATED).taken == []
 
 
 @pytest.mark.parametrize("changes", [{"status": "odd"}, {"amount": None}, {"id": 1}], ids=str)

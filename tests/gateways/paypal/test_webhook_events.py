@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from domain.errors import WebhookNotAuthenticError
 from gateways.contract import WebhookEvent
 from gateways.paypal.webhooks import WEBHOOK_EVENTS
-from tests.gateways.paypal.authority import BODY, event, headers
+from tests.gateways.paypal.authority import BODY, NOW, event, headers
 from tests.gateways.paypal.examples import ORDER_ID
 from tests.gateways.paypal.hooked import Receiver
 from tests.gateways.scripted import ScriptedServer
@@ -87,7 +88,10 @@ async def test_a_signed_event_without_its_parts_is_refused(receiver: Receiver, s
         await parse(receiver, stated)
 
 
-@pytest.mark.parametrize("kind", WEBHOOK_EVENTS)
+DISPUTED = tuple(kind for kind in WEBHOOK_EVENTS if kind.startswith("CUSTOMER.DISPUTE."))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in WEBHOOK_EVENTS if kind not in DISPUTED])
 async def test_every_subscribed_event_names_its_payment(receiver: Receiver, kind: str) -> None:
     """All events we subscribe to are relevant and lead to the order, whichever object they carry."""
     orders: dict[str, Any] = {"id": ORDER_ID, "purchase_units": [{"custom_id": "chk_1"}]}
@@ -105,6 +109,27 @@ async def test_a_refunds_event_leads_by_its_key(receiver: Receiver, kind: str) -
     for custom in ("chk_1.refund.1", "chk_1"):
         parsed = await parse(receiver, event(event_type=kind, resource={"id": "R", "custom_id": custom}))
         assert (parsed.payment_id, parsed.reference, parsed.relevant) == (None, "chk_1", True)
+
+
+@pytest.mark.parametrize("kind", DISPUTED)
+async def test_an_event_about_a_dispute_names_it(receiver: Receiver, kind: str) -> None:
+    """The dispute is named, and the checkout where its transaction tells it; the order is not known from it."""
+    transactions = [{"seller_transaction_id": "3C679366HH908993F", "custom": "chk_1"}]
+    named = {"dispute_id": "PP-R-ABC-10065656", "disputed_transactions": transactions}
+    parsed = await parse(receiver, event(event_type=kind, resource=named))
+    assert (parsed.dispute_id, parsed.reference, parsed.payment_id) == ("PP-R-ABC-10065656", "chk_1", None)
+    bare = await parse(receiver, event(event_type=kind, resource={"dispute_id": "PP-D-1"}))
+    assert (bare.dispute_id, bare.reference, bare.relevant) == ("PP-D-1", None, True)
+    for odd in (None, 1, "", "../PP", "P" * 40, ["PP-D-1"]):
+        lost = await parse(receiver, event(event_type=kind, resource={"dispute_id": odd}))
+        assert (lost.dispute_id, lost.relevant) == (None, False)
+
+
+async def test_an_event_happened_when_it_says(receiver: Receiver) -> None:
+    """The event's own time counts, as PayPal's list states it; without one it is when the delivery was sent."""
+    assert (await receiver.parse()).occurred_at == NOW - timedelta(seconds=3)
+    for odd in (None, "soon", "2026-11-22T11:59:57"):
+        assert (await parse(receiver, event(create_time=odd))).occurred_at == NOW
 
 
 async def test_other_events_are_not_relevant(receiver: Receiver) -> None:

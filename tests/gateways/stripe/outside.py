@@ -25,6 +25,8 @@ class StripeOutside(SandboxOutside):
         "capture": "payment_intents.capture",
         "void": "payment_intents.cancel",
         "refund": "refunds.create",
+        "evidence": "disputes.update",
+        "accept": "disputes.close",
         "lookup": "payment_intents.retrieve",
         "find": "payment_intents.search",
     }

@@ -185,7 +185,7 @@ async def test_the_wrong_state_is_read(
     gateway: StripeGateway, scripted: ScriptedServer, status: str, captured: type, voided: type
 ) -> None:
     """When the payment is in another state than thought, it is read and what is true is answered."""
-    intent = {**INTENT, "status": status}
+    intent = {**INTENT, "status": status, "amount_received": 1000 if status == "succeeded" else 0}
     for call, kind in ((gateway.capture(CAPTURE), captured), (gateway.void(VOID), voided)):
         scripted.tell(error(400, code="payment_intent_unexpected_state", payment_intent=intent), answer(200, intent))
         said = await call

@@ -22,7 +22,7 @@ async def test_every_refund_is_read(gateway: StripeGateway, scripted: ScriptedSe
 
 async def test_find_without_search_reads_the_newest(gateway: StripeGateway, scripted: ScriptedServer) -> None:
     """Where search is refused or finds nothing, the newest payments are listed and the one with money wins."""
-    unpaid = {**INTENT, "id": "pi_2", "status": "canceled"}
+    unpaid = {**INTENT, "id": "pi_2", "status": "canceled", "amount_received": 0}
     stranger = {**INTENT, "id": "pi_3", "metadata": {"checkout_id": "chk_10"}}
     listed = answer(200, {"object": "list", "data": [unpaid, stranger, INTENT], "has_more": False})
     for nothing in (error(400), answer(200, {"object": "search_result", "data": [], "has_more": False})):

@@ -92,6 +92,18 @@ def test_every_subscribed_event_names_its_payment(kind: str) -> None:
     assert (parsed.payment_id, parsed.relevant, parsed.reference) == ("pi_7", True, None)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in WEBHOOK_EVENTS if ".dispute." in kind])
+def test_events_of_disputes_name_both(kind: str) -> None:
+    """What happens to a dispute leads to it and to its payment; one of a charge without a payment is not ours."""
+    dispute = {"id": "du_7", "payment_intent": "pi_7", "metadata": {}}
+    parsed = parse_signed(event(type=kind, data={"object": dispute}))
+    assert (parsed.dispute_id, parsed.payment_id, parsed.relevant) == ("du_7", "pi_7", True)
+    foreign = parse_signed(event(type=kind, data={"object": {**dispute, "payment_intent": None}}))
+    assert (foreign.dispute_id, foreign.payment_id, foreign.relevant) == ("du_7", None, False)
+    with pytest.raises(WebhookNotAuthenticError):
+        parse_signed(event(type=kind, data={"object": {**dispute, "id": None}}))
+
+
 def test_other_events_are_not_relevant() -> None:
     """Events that we did not ask for, or of charges without a payment, are authentic and change nothing."""
     unknown = parse_signed(event(type="payment_intent.created"))

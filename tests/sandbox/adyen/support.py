@@ -10,7 +10,7 @@ from Adyen.util import is_valid_hmac_notification
 
 from tests.sandbox.support import Receiver, Sandbox, eventually
 
-ACCOUNT = "PaysagaTest"
+ACCOUNT = "PaysagaSeveral"
 API_KEY = "AQEyhmfuXNWTK0Qc+iSS"
 
 

@@ -119,6 +119,22 @@ async def test_outcomes(webhooks: Description, shop: Shop, hook: Hook) -> None:
         assert _fits(webhooks, await hook.told(code)) == [], code
 
 
+async def test_disputes(webhooks: Description, shop: Shop, hook: Hook) -> None:
+    """Everything that is told of a dispute, from the question to the second chargeback."""
+    link = await shop.open()
+    psp = await hook.authorised(shop, link)
+    await shop.modify(psp, "captures", 4200)
+    await hook.told("CAPTURE")
+    asked = {"payment": link["id"], "kind": "inquiry"}
+    dispute = (await shop.browser.post("/sandbox/disputes", json=asked)).json()["dispute"]
+    for path in (f"disputes/{dispute}/escalate", f"adyen/disputes/{dispute}/reverse", f"disputes/{dispute}/decide"):
+        body = {"outcome": "lost"} if path.endswith("decide") else {}
+        assert (await shop.browser.post(f"/sandbox/{path}", json=body)).status_code == 200
+    told = ["REQUEST_FOR_INFORMATION", "NOTIFICATION_OF_CHARGEBACK", "CHARGEBACK", "CHARGEBACK_REVERSED"]
+    for code in (*told, "SECOND_CHARGEBACK"):
+        assert _fits(webhooks, await hook.told(code)) == [], code
+
+
 def test_comparison_finds_differences(checkout: Description) -> None:
     """The comparison itself sees a missing field, one of another kind, and one too many."""
     wrong = {"amount": {"value": "10", "currency": "EUR"}, "reference": "r", "surplus": 1}

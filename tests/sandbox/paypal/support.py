@@ -1,5 +1,6 @@
 """A shop that calls the sandbox's PayPal, and a payer who approves on its page."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -94,6 +95,19 @@ class Shop:
         """What the books say of a payment."""
         return [(row["operation"], row["amount"]) for row in await self.rows(order)]
 
+    async def dispute(self, order: str, kind: str = "chargeback", **how: Any) -> str:
+        """Dispute an order; the dispute's id."""
+        return str((await self.control("disputes", payment=order, kind=kind, **how))["dispute"])
+
+    async def disputed(self, dispute: str) -> Json:
+        """A dispute as PayPal states it."""
+        return await self.read(f"/v1/customer/disputes/{dispute}")
+
+    async def evidence(self, dispute: str, document: Any) -> httpx.Response:
+        """Answer a dispute, with the form that PayPal takes."""
+        form = {"input": (None, json.dumps(document).encode(), "application/json")}
+        return await self.client.post(f"/v1/customer/disputes/{dispute}/provide-evidence", files=form)
+
     async def rows(self, order: str) -> list[Json]:
         """The books' rows of a payment."""
         async with self.sandbox.browser() as browser:
@@ -135,6 +149,8 @@ def order_of(event: Json) -> str:
         return str(resource["id"])
     if event["resource_type"] == "refund":
         return str(resource["custom_id"])
+    if event["resource_type"] == "dispute":
+        return str(resource["dispute_id"])
     return str(resource["supplementary_data"]["related_ids"]["order_id"])
 
 

@@ -152,6 +152,44 @@ async def test_events_and_endpoints(shop: Shop, receiver: Receiver, webhook: str
     _fits("notifications_webhooks_v1", "webhook", await shop.read(f"/v1/notifications/webhooks/{webhook}"))
 
 
+async def test_disputes(shop: Shop, receiver: Receiver, webhook: str) -> None:
+    """Disputes fit in every state, their answers and refusals too, and their events carry the same."""
+    seen: list[dict[str, Any]] = []
+    for kind in ("inquiry", "chargeback"):
+        order, _ = await shop.captured()
+        dispute = await shop.dispute(order, kind)
+        seen.append(await shop.disputed(dispute))
+    evidence = {"evidences": [{"evidence_type": "OTHER", "notes": "It was delivered."}]}
+    _fits("customer_disputes_v1", "subsequent_action", (await shop.evidence(dispute, evidence)).json())
+    seen.append(await shop.disputed(dispute))
+    _fits("customer_disputes_v1", "error_422", (await shop.evidence(dispute, evidence)).json())
+    accepted = await shop.post(f"/v1/customer/disputes/{dispute}/accept-claim", {"accept_claim_type": "REFUND"})
+    _fits("customer_disputes_v1", "subsequent_action", accepted.json())
+    seen.append(await shop.disputed(dispute))
+    assert [each["status"] for each in seen] == [*["WAITING_FOR_SELLER_RESPONSE"] * 2, "UNDER_REVIEW", "RESOLVED"]
+    for each in seen:
+        _fits("customer_disputes_v1", "dispute", each)
+    await eventually(lambda: len(heard(receiver, dispute)) == 3)
+    for one in heard(receiver, dispute):
+        _fits("notifications_webhooks_v1", "event", one.event)
+        _fits("customer_disputes_v1", "dispute", one.event["resource"])
+    _fits("notifications_webhooks_v1", "EventList", await shop.read("/v1/notifications/webhooks-events"))
+    missing = (await shop.client.get("/v1/customer/disputes/PP-R-XXX-1")).json()
+    _fits("customer_disputes_v1", "error_404", missing)
+
+
+async def test_refusals_around_disputes(shop: Shop) -> None:
+    """What a dispute or a hold made anew keeps from happening is refused with an issue that PayPal lists."""
+    order, taken = await shop.captured()
+    await shop.dispute(order, "inquiry")
+    some = await shop.post(f"{CAPTURES}/{taken['id']}/refund", {"amount": money("1.00")})
+    _refusal("payments_payment_v2", 422, some.json(), "captures.refund-422")
+    order, taken = await shop.captured()
+    await shop.dispute(order)
+    beside = await shop.post(f"{CAPTURES}/{taken['id']}/refund")
+    _refusal("payments_payment_v2", 422, beside.json(), "captures.refund-422")
+
+
 async def test_report(own: Shop) -> None:
     """The report fits once it has something to tell."""
     await own.captured()

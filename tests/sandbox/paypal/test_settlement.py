@@ -70,6 +70,48 @@ async def test_reauthorizing_makes_a_new_hold(own: Shop) -> None:
     assert [name for name, _ in await own.moved(order)] == ["authorization", "release", "authorization", "capture"]
 
 
+async def test_the_rest_of_a_hold_is_renewed(own: Shop) -> None:
+    """After a capture of a part the rest can be held anew, and taken from the new hold."""
+    order, hold = await own.held()
+    await own.post(f"{HOLDS}/{hold['id']}/capture", {"amount": money("10.00"), "final_capture": False})
+    await own.wait(4 * DAY)
+    renewed = (await own.post(f"{HOLDS}/{hold['id']}/reauthorize", {"amount": money("32.00")})).json()
+    assert (await own.post(f"{HOLDS}/{renewed['id']}/capture", {"final_capture": True})).status_code == 201
+    assert await own.moved(order) == [
+        ("authorization", 4200),
+        ("capture", 1000),
+        ("release", 3200),
+        ("authorization", 3200),
+        ("capture", 3200),
+    ]
+
+
+async def test_what_was_let_go_is_not_taken(own: Shop) -> None:
+    """When a last capture of a part is declined later, only that part of the hold can be taken again."""
+    order, hold = await own.held("capture_pending_declined")
+    path = f"{HOLDS}/{hold['id']}/capture"
+    await own.post(path, {"amount": money("15.00"), "final_capture": True})
+    await own.control("settle")
+    assert issue(await own.post(path, {"amount": money("42.00")})) == (422, "MAX_CAPTURE_AMOUNT_EXCEEDED")
+    assert (await own.post(path)).status_code == 201
+    seen = (await own.read(f"{ORDERS}/{order}"))["purchase_units"][0]["payments"]["captures"]
+    assert [each["amount"]["value"] for each in seen] == ["15.00", "15.00"]
+    assert await own.moved(order) == [("authorization", 4200), ("release", 2700)]
+
+
+async def test_a_renewed_hold_ends_with_its_time(own: Shop) -> None:
+    """Making a hold anew restarts the honour period, not the 29 days; then both are void and nothing is held."""
+    order, hold = await own.held()
+    await own.wait(27 * DAY)
+    renewed = (await own.post(f"{HOLDS}/{hold['id']}/reauthorize", Prefer="return=representation")).json()
+    assert renewed["expiration_time"] == hold["expiration_time"]
+    await own.wait(2 * DAY + 1)
+    ended = [(await own.read(f"{HOLDS}/{each}"))["status"] for each in (hold["id"], renewed["id"])]
+    assert ended == ["VOIDED", "VOIDED"]
+    names = [name for name, _ in await own.moved(order)]
+    assert names == ["authorization", "release", "authorization", "release"]
+
+
 async def test_voiding_ends_a_renewed_hold(own: Shop) -> None:
     """Voiding the first hold releases the one that replaced it, once."""
     order, hold = await own.held()
@@ -129,6 +171,25 @@ async def test_report_comes_three_hours_late(own: Shop) -> None:
     wide = {**window, "start_date": (now - timedelta(days=31)).isoformat()}
     assert (await own.client.get("/v1/reporting/transactions", params=wide)).status_code == 400
     assert part(await own.read(f"{ORDERS}/{order}"), "refunds")["status"] == "FAILED"
+
+
+async def test_report_has_disputes(own: Shop) -> None:
+    """A hold for a dispute and its end are reported under one id, with the capture that they are about."""
+    order, taken = await own.captured()
+    dispute = await own.dispute(order, amount=1500)
+    await own.control(f"disputes/{dispute}/decide", outcome="won")
+    await own.wait(3 * HOUR + 1)
+    now = datetime.now(UTC)
+    window = {"start_date": (now - timedelta(days=1)).isoformat(), "end_date": (now + timedelta(days=1)).isoformat()}
+    said = (await own.client.get("/v1/reporting/transactions", params=window)).json()["transaction_details"]
+    told = [each["transaction_info"] for each in said][1:]
+    assert [(each["transaction_event_code"], each["transaction_amount"]["value"]) for each in told] == [
+        ("T1110", "-15.00"),
+        ("T1111", "15.00"),
+    ]
+    assert {each["transaction_id"] for each in told} == {dispute.replace("-", "")}
+    assert {(each["paypal_reference_id"], each["paypal_reference_id_type"]) for each in told} == {(taken["id"], "TXN")}
+    assert {each["custom_field"] for each in told} == {own.checkout}
 
 
 async def test_money_does_not_come_late(shop: Shop) -> None:

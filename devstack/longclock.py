@@ -1,0 +1,84 @@
+"""Weeks in seconds: a Temporal server that skips time, and the sandbox's clock that goes along with it."""
+
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from workflows.payloads import DATA_CONVERTER
+from workflows.search_attributes import SEARCH_ATTRIBUTES, add_search_attributes
+
+_STEP = timedelta(hours=6)
+_BEHIND = timedelta(seconds=1)
+
+
+@asynccontextmanager
+async def time_skipping_server() -> AsyncIterator[WorkflowEnvironment]:
+    """A server of its own: no clock goes back, so nothing else may live on it."""
+    server = Path(sys.executable).with_name("temporal-test-server")
+    async with await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=str(server), data_converter=DATA_CONVERTER
+    ) as environment:
+        # An attribute the server does not know would stop its clock for good.
+        await add_search_attributes(environment.client, SEARCH_ATTRIBUTES)
+        yield environment
+
+
+class LongClock:
+    """The time of workflows, activities and gateways alike, which only `pass_time` moves on.
+
+    The server leaps from timer to timer. Before each activity the sandbox is brought to the server's time, so that a
+    gateway never seems to live in the past of the saga that asks it.
+    """
+
+    def __init__(self, environment: WorkflowEnvironment, sandbox: httpx.AsyncClient) -> None:
+        self._environment, self._sandbox = environment, sandbox
+        self._ahead = timedelta()
+
+    def now(self) -> datetime:
+        """The time as it was last brought to the sandbox."""
+        return datetime.now(UTC) + self._ahead
+
+    async def bring_along(self) -> None:
+        """Bring the sandbox to the server's time; what is due there by then happens."""
+        behind = await self._environment.get_current_time() - self.now()
+        if behind > _BEHIND:
+            self._ahead += behind
+            answer = await self._sandbox.post("/sandbox/clock", json={"advance_seconds": behind.total_seconds()})
+            answer.raise_for_status()
+
+    async def pass_time(self, span: timedelta, settle: Callable[[], Awaitable[None]], step: timedelta = _STEP) -> None:
+        """Let this much time pass, step by step; `settle` waits after each for what the gateways have told."""
+        while span > timedelta():
+            await self._environment.sleep(min(step, span))
+            span -= step
+            await self.bring_along()
+            await settle()
+
+    def interceptor(self) -> Interceptor:
+        """What a worker on this server needs."""
+        return _BringAlong(self)
+
+
+class _BringAlong(Interceptor):
+    def __init__(self, clock: LongClock) -> None:
+        self._clock = clock
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
+        return _Activity(next, self._clock)
+
+
+class _Activity(ActivityInboundInterceptor):
+    def __init__(self, next_: ActivityInboundInterceptor, clock: LongClock) -> None:
+        super().__init__(next_)
+        self._clock = clock
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002
+        await self._clock.bring_along()
+        return await super().execute_activity(input)
