@@ -69,6 +69,8 @@ def _adyen_product(sandbox: str, secret: str, announced: Path) -> Variables:
         "ADYEN_MERCHANT_ACCOUNT": _ADYEN_ACCOUNT,
         "ADYEN_HMAC_KEY": secret,
         "ADYEN_API_BASE": f"{sandbox}/adyen/v72",
+        "ADYEN_DISPUTES_BASE": f"{sandbox}/adyen/ca/services/DisputeService/v30",
+        "ADYEN_SEVERAL_CAPTURES": "true",
     }
 
 
@@ -77,6 +79,7 @@ def _adyen_sandbox(webhook_url: str, secret: str) -> Variables:
         "SANDBOX_ADYEN_WEBHOOK_URL": webhook_url,
         "SANDBOX_ADYEN_HMAC_KEY": secret,
         "SANDBOX_ADYEN_MERCHANT_ACCOUNT": _ADYEN_ACCOUNT,
+        "SANDBOX_ADYEN_SEVERAL_CAPTURES": _ADYEN_ACCOUNT,
     }
 
 
