@@ -21,6 +21,15 @@ class CaptureMode(StrEnum):
     """Held first, taken when the shop confirms the order."""
 
 
+class HoldPolicy(StrEnum):
+    """What to do with a hold that is about to lapse while the shop has not said what to do with it."""
+
+    CANCEL = "cancel"
+    CAPTURE = "capture"
+    REAUTHORIZE = "reauthorize"
+    """Hold it anew where the gateway can, once; after that, and where it cannot, cancel."""
+
+
 @dataclass(frozen=True)
 class Checkout:
     """What the shop asked for. `confirm_within_seconds` is None where the shop need not confirm.
@@ -46,6 +55,7 @@ class Checkout:
     route: str | None = None
     parent_id: str | None = None
     leg: int | None = None
+    on_hold_expiry: HoldPolicy = HoldPolicy.CANCEL
 
     @property
     def is_split(self) -> bool:

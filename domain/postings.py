@@ -14,6 +14,11 @@ new transaction that reverses the old one: nothing is ever changed.
 | refund succeeded | `<gateway>:balance` | `<gateway>:refunds_pending` |
 | refund failed while pending | `<gateway>:sales` | `<gateway>:refunds_pending` |
 | refund failed after it had settled | `<gateway>:sales` | `<gateway>:balance` |
+| withdrawn for a dispute | `<gateway>:balance` | `<gateway>:disputed` |
+| reinstated after a dispute | `<gateway>:disputed` | `<gateway>:balance` |
+| written off: money of ours that is lost | `<gateway>:sales` | `<gateway>:write_offs` |
+| written off: money of the customer's that could not go back | `<gateway>:write_offs` | `<gateway>:sales` |
+| marked as paid by a person | `<gateway>:sales` | `<gateway>:balance` |
 """
 
 from collections import Counter
@@ -37,6 +42,10 @@ class AccountKind(StrEnum):
     """What the gateway owes us."""
     REFUNDS_PENDING = "refunds_pending"
     """Refunds that the gateway accepted and has not finished."""
+    DISPUTED = "disputed"
+    """What the gateway has withdrawn for disputes; what is lost stays here."""
+    WRITE_OFFS = "write_offs"
+    """What a person let be: money of ours that is lost, less money of customers' that could not go back."""
 
 
 class TransactionKind(StrEnum):
@@ -49,6 +58,9 @@ class TransactionKind(StrEnum):
     REFUND = "refund"
     REFUND_SETTLED = "refund_settled"
     REFUND_FAILED = "refund_failed"
+    DISPUTE_WITHDRAWN = "dispute_withdrawn"
+    DISPUTE_REINSTATED = "dispute_reinstated"
+    WRITE_OFF = "write_off"
 
 
 @dataclass(frozen=True)
@@ -142,3 +154,21 @@ def refund_failed(gateway: str, refund_id: str, amount: Money, settled: bool) ->
     source = AccountKind.SALES
     destination = AccountKind.BALANCE if settled else AccountKind.REFUNDS_PENDING
     return Transaction(TransactionKind.REFUND_FAILED, refund_id, _transfer(gateway, source, destination, amount))
+
+
+def dispute_withdrawn(gateway: str, dispute_id: str, amount: Money) -> Transaction:
+    """The gateway takes the amount from us until the dispute is decided."""
+    moved = _transfer(gateway, AccountKind.BALANCE, AccountKind.DISPUTED, amount)
+    return Transaction(TransactionKind.DISPUTE_WITHDRAWN, dispute_id, moved)
+
+
+def dispute_reinstated(gateway: str, dispute_id: str, amount: Money) -> Transaction:
+    """The gateway gives back what it withdrew."""
+    moved = _transfer(gateway, AccountKind.DISPUTED, AccountKind.BALANCE, amount)
+    return Transaction(TransactionKind.DISPUTE_REINSTATED, dispute_id, moved)
+
+
+def write_off(gateway: str, payment_id: str, amount: Money, ours: bool) -> Transaction:
+    """A person lets a difference be: money of `ours` that is lost, or of the customer's that could not go back."""
+    ends = (AccountKind.SALES, AccountKind.WRITE_OFFS) if ours else (AccountKind.WRITE_OFFS, AccountKind.SALES)
+    return Transaction(TransactionKind.WRITE_OFF, payment_id, _transfer(gateway, *ends, amount))

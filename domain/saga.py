@@ -1,23 +1,34 @@
 """The saga's vocabulary: what it is told to do, what it learns, and why it may end."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from domain.checkout import CaptureMode, Checkout
+from domain.checkout import CaptureMode, Checkout, HoldPolicy
+from domain.currency import exponent_of
 from domain.money import Money
 from domain.payment import PaymentSnapshot
 
 
 @dataclass(frozen=True)
 class SagaPolicy:
-    """How patient the saga is, in seconds; see the settings of the same names."""
+    """How patient the saga is, in seconds; see the settings of the same names.
+
+    `four_eyes_above`: in whole units of any currency (1000 is 1,000.00 EUR or 1,000 JPY): what a person orders about
+    more than that, a second one has to order too.
+    """
 
     poll_after_seconds: float = 60
     poll_at_most_seconds: float = 900
     stuck_after_seconds: float = 120
     failover_after_seconds: float = 25
+    page_after_seconds: float = 3600
+    four_eyes_above: int = 1000
+
+    def needs_two(self, amount: Money) -> bool:
+        """Whether moving this takes two people."""
+        return amount.minor > self.four_eyes_above * int(10 ** exponent_of(amount.currency))
 
 
 @dataclass(frozen=True)
@@ -27,6 +38,8 @@ class GatewayAccount:
     `live`: whether real money moves. `merchant_account`: as the gateway's answers name it, None where they do not.
     `voids_unpaid`: a payment that is not paid can be made unpayable; where not, only our own capture takes its money.
     `finds_by_reference`: the gateway shows every payment by our reference, also one whose creation was not answered.
+    `partial_capture`, `several_captures`: what can be taken of a hold. `reauthorize_after_seconds`: how old a hold must
+    be to be held anew, None where it cannot be. `answers_disputes`: the verbs with which a dispute can be answered.
     """
 
     gateway: str
@@ -34,6 +47,10 @@ class GatewayAccount:
     merchant_account: str | None = None
     voids_unpaid: bool = True
     finds_by_reference: bool = True
+    partial_capture: bool = True
+    several_captures: bool = False
+    reauthorize_after_seconds: float | None = None
+    answers_disputes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,6 +73,7 @@ class CheckoutCommand:
     policy: SagaPolicy = SagaPolicy()
     accounts: tuple[GatewayAccount, ...] = ()
     parent_id: str | None = None
+    on_hold_expiry: HoldPolicy = HoldPolicy.CANCEL
 
     @classmethod
     def of(cls, checkout: Checkout, accounts: Mapping[str, GatewayAccount], policy: SagaPolicy) -> "CheckoutCommand":
@@ -73,6 +91,7 @@ class CheckoutCommand:
             policy=policy,
             accounts=tuple(accounts[name] for name in (checkout.gateway, *checkout.alternatives)),
             parent_id=checkout.parent_id,
+            on_hold_expiry=checkout.on_hold_expiry,
         )
 
     def account(self, gateway: str) -> GatewayAccount:
@@ -85,6 +104,17 @@ class CheckoutCommand:
         names = [account.gateway for account in self.accounts]
         following = names.index(gateway) + 1 if gateway in names else len(names)
         return self.accounts[following] if following < len(names) else None
+
+
+@dataclass(frozen=True)
+class CaptureOrder:
+    """What the shop wants taken of the hold: all that is left unless `amount_minor` is given.
+
+    `final`: nothing more will be asked for, so the rest is released.
+    """
+
+    amount_minor: int | None = None
+    final: bool = True
 
 
 @dataclass(frozen=True)
@@ -125,12 +155,16 @@ class EndReason(StrEnum):
 
 
 def contradiction(
-    command: CheckoutCommand, payment: PaymentSnapshot, payment_id: str | None, account: GatewayAccount
+    command: CheckoutCommand,
+    payment: PaymentSnapshot,
+    payment_id: str | None,
+    account: GatewayAccount,
+    captures: Collection[int] = (),
 ) -> str | None:
     """How the gateway's payment differs from what was asked, in a sentence; None when it does not.
 
     `payment_id` is that of the payment this saga opened, None while it is not known; `account` the one it was opened
-    with.
+    with; `captures` the totals, in minor units, that captures in part lead to as the shop asked for them.
     """
     if payment.gateway != account.gateway:
         return f"payment {payment.payment_id} is at {payment.gateway}, this checkout's is at {account.gateway}"
@@ -144,6 +178,9 @@ def contradiction(
         return f"the payment is in {'live' if payment.live else 'test'} mode, asked was the other"
     if payment.amount != command.amount:
         return f"the payment is over {payment.amount}, asked was {command.amount}"
-    if payment.captured.minor not in (0, command.amount.minor) or payment.captured.currency != command.amount.currency:
+    if (
+        payment.captured.minor not in (0, command.amount.minor, *captures)
+        or payment.captured.currency != command.amount.currency
+    ):
         return f"captured was {payment.captured}, asked was {command.amount}"
     return None

@@ -14,6 +14,8 @@ class CheckoutState(StrEnum):
     """The customer has a next step; a decline leaves the checkout here where another try is possible."""
     AUTHORIZED = "authorized"
     """The gateway holds the money; the shop must confirm before it is captured."""
+    PARTIALLY_CAPTURED = "partially_captured"
+    """Part of the hold is captured, as the shop wished; the rest is still held."""
     PAID = "paid"
     """The money is captured; where confirmation is required the shop has not answered yet."""
     COMPLETED = "completed"
@@ -28,6 +30,8 @@ class CheckoutState(StrEnum):
     """Money was taken and is on its way back."""
     REFUNDED = "refunded"
     """All that was taken was given back, and the gateway says so finally."""
+    WRITTEN_OFF = "written_off"
+    """A person has closed it although money that should have gone back could not: it stands among the write-offs."""
     NEEDS_REVIEW = "needs_review"
     """Waits for a person, with a reason."""
 
@@ -45,7 +49,10 @@ TRANSITIONS: dict[CheckoutState, frozenset[CheckoutState]] = {
     S.AWAITING_PAYMENT: frozenset(
         {S.AUTHORIZED, S.PAID, S.DECLINED, S.CANCELED, S.EXPIRED, S.REFUNDING, S.NEEDS_REVIEW}
     ),
-    S.AUTHORIZED: frozenset({S.PAID, S.DECLINED, S.CANCELED, S.EXPIRED, S.REFUNDING, S.NEEDS_REVIEW}),
+    S.AUTHORIZED: frozenset(
+        {S.PARTIALLY_CAPTURED, S.PAID, S.DECLINED, S.CANCELED, S.EXPIRED, S.REFUNDING, S.NEEDS_REVIEW}
+    ),
+    S.PARTIALLY_CAPTURED: frozenset({S.PAID, S.DECLINED, S.CANCELED, S.REFUNDING, S.NEEDS_REVIEW}),
     S.PAID: frozenset({S.COMPLETED, S.DECLINED, S.CANCELED, S.REFUNDING, S.NEEDS_REVIEW}),
     S.REFUNDING: frozenset({S.REFUNDED, S.DECLINED, S.CANCELED, S.EXPIRED, S.NEEDS_REVIEW}),
     S.NEEDS_REVIEW: frozenset(
@@ -53,6 +60,7 @@ TRANSITIONS: dict[CheckoutState, frozenset[CheckoutState]] = {
             S.PROCESSING,
             S.AWAITING_PAYMENT,
             S.AUTHORIZED,
+            S.PARTIALLY_CAPTURED,
             S.PAID,
             S.COMPLETED,
             S.DECLINED,
@@ -60,6 +68,7 @@ TRANSITIONS: dict[CheckoutState, frozenset[CheckoutState]] = {
             S.EXPIRED,
             S.REFUNDING,
             S.REFUNDED,
+            S.WRITTEN_OFF,
         }
     ),
     S.DECLINED: frozenset({S.REFUNDING, S.NEEDS_REVIEW}),
@@ -67,9 +76,10 @@ TRANSITIONS: dict[CheckoutState, frozenset[CheckoutState]] = {
     S.EXPIRED: frozenset({S.REFUNDING, S.NEEDS_REVIEW}),
     S.COMPLETED: frozenset({S.NEEDS_REVIEW}),
     S.REFUNDED: frozenset({S.REFUNDING, S.NEEDS_REVIEW}),
+    S.WRITTEN_OFF: frozenset({S.REFUNDING, S.NEEDS_REVIEW}),
 }
 
-ENDED: frozenset[CheckoutState] = frozenset({S.COMPLETED, S.DECLINED, S.CANCELED, S.EXPIRED, S.REFUNDED})
+ENDED: frozenset[CheckoutState] = frozenset({S.COMPLETED, S.DECLINED, S.CANCELED, S.EXPIRED, S.REFUNDED, S.WRITTEN_OFF})
 """The states in which the checkout's workflow has ended."""
 
 NOTHING_TAKEN: frozenset[CheckoutState] = frozenset({S.DECLINED, S.CANCELED, S.EXPIRED})

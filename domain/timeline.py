@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from domain.checkout import Checkout, CheckoutStatus
+from domain.case import CaseMark
+from domain.checkout import Checkout, CheckoutStatus, HoldPolicy
 from domain.postings import Transaction
 from domain.states import CheckoutState
 
@@ -25,6 +26,7 @@ class EventType(StrEnum):
     CHECKOUT_OPENED = "checkout.opened"
     CHECKOUT_COMPLETED = "checkout.completed"
     PAYMENT_AUTHORIZED = "payment.authorized"
+    PAYMENT_PARTIALLY_CAPTURED = "payment.partially_captured"
     PAYMENT_SUCCEEDED = "payment.succeeded"
     PAYMENT_DECLINED = "payment.declined"
     PAYMENT_CANCELED = "payment.canceled"
@@ -34,6 +36,9 @@ class EventType(StrEnum):
     REFUND_CREATED = "refund.created"
     REFUND_SUCCEEDED = "refund.succeeded"
     REFUND_FAILED = "refund.failed"
+    DISPUTE_OPENED = "dispute.opened"
+    DISPUTE_WON = "dispute.won"
+    DISPUTE_LOST = "dispute.lost"
     CASE_OPENED = "case.opened"
     CASE_CLOSED = "case.closed"
 
@@ -45,7 +50,8 @@ class Entry:
     `key` is unique within the checkout, so that a repeated write changes nothing. `cause` is `api`, `poll`, `timer`,
     `operator` or `webhook:<event id>`; of a tender it may be `split`, of a split checkout `tender:<the tender's id>`.
     `details` holds ids and codes, no personal data and no secrets.
-    `event` is told to other services in the same transaction; None for a row that tells nobody else.
+    `event` is told to other services in the same transaction; None for a row that tells nobody else. `case` opens or
+    closes a case with the row.
     """
 
     key: str
@@ -55,6 +61,7 @@ class Entry:
     details: dict[str, JsonScalar] = field(default_factory=dict)
     transactions: tuple[Transaction, ...] = ()
     event: EventType | None = None
+    case: CaseMark | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,8 @@ class TimelineRow:
 def terms_of(checkout: Checkout) -> dict[str, JsonScalar]:
     """The details of a checkout's first row: what the shop asked for, in minor units of the currency.
 
-    Where the rules chose the gateway, their reason and the alternatives too.
+    Where the rules chose the gateway, their reason and the alternatives too. A hold that nobody decides on is let go
+    unless the terms say otherwise.
     """
     terms: dict[str, JsonScalar] = {
         "amount": checkout.amount.minor,
@@ -87,6 +95,8 @@ def terms_of(checkout: Checkout) -> dict[str, JsonScalar]:
         terms |= {"route": checkout.route, "alternatives": ",".join(checkout.alternatives)}
     if checkout.parent_id is not None:
         terms |= {"parent_id": checkout.parent_id, "leg": checkout.leg}
+    if checkout.on_hold_expiry is not HoldPolicy.CANCEL:
+        terms["on_hold_expiry"] = str(checkout.on_hold_expiry)
     return terms
 
 

@@ -1,7 +1,7 @@
 """Turns entries into rows: sequences without gaps, the hash chain, and one statement that writes them all."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,19 +13,27 @@ from domain.checkout import Checkout, CheckoutStatus
 from domain.errors import EntryMismatchError
 from domain.states import CheckoutState, check_transition
 from domain.timeline import CHAIN_START, Entry, row_hash
+from ledger.case_rows import CaseRows, write_cases
+from ledger.movements import totals_after
 from ledger.outbox import event_row
 from ledger.rows import status_values
 
 
 @dataclass
 class Batch:
-    """The rows that some entries come to, starting from where the checkout stands (`state` is None for a new one)."""
+    """The rows that some entries come to, starting from where the checkout stands (`state` is None for a new one).
+
+    `cases` need only be read where an entry opens or closes one.
+    """
 
     checkout: Checkout
     known: dict[str, CheckoutState]
+    cases: CaseRows
     state: CheckoutState | None = None
     sequence: int = 0
     hash: str = CHAIN_START
+    captured_minor: int = 0
+    refunded_minor: int = 0
     status: CheckoutStatus | None = None
     updated_at: datetime | None = None
     timeline: list[dict[str, Any]] = field(default_factory=list)
@@ -49,6 +57,7 @@ class Batch:
     def _add_new(self, entry: Entry) -> None:
         check_transition(self.state, entry.status.state)
         sequence, previous_hash = self.sequence + 1, self.hash
+        entry = self._completed(entry, sequence)
         hash_ = self._hash(entry, sequence, previous_hash)
         self.timeline.append(
             {
@@ -68,6 +77,18 @@ class Batch:
         self.known[entry.key] = entry.status.state
         self.state, self.sequence, self.hash = entry.status.state, sequence, hash_
         self.status, self.updated_at = entry.status, entry.at
+
+    def _completed(self, entry: Entry, sequence: int) -> Entry:
+        """The entry with what only the books know: the totals that its money leads to, and the case it is about.
+
+        Whoever made the entry may not know of rows that others have written meanwhile, so its own totals are not used.
+        """
+        for transaction in entry.transactions:
+            self.captured_minor, self.refunded_minor = totals_after(
+                self.captured_minor, self.refunded_minor, transaction
+            )
+        status = replace(entry.status, captured_minor=self.captured_minor, refunded_minor=self.refunded_minor)
+        return replace(entry, status=status, details={**entry.details, **self.cases.take(entry, sequence)})
 
     def _add_transactions(self, entry: Entry, sequence: int) -> None:
         for position, transaction in enumerate(entry.transactions):
@@ -161,3 +182,4 @@ async def write(connection: AsyncConnection, batch: Batch) -> None:
         "updated_at": batch.updated_at,
     }
     await connection.execute(_WRITE, values | status_values(batch.status))
+    await write_cases(connection, batch.cases)

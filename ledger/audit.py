@@ -2,15 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Row
 
+from domain.checkout import HoldPolicy
 from domain.errors import PaysagaError
-from domain.postings import AccountKind, Posting, Transaction, TransactionKind, account
+from domain.postings import TransactionKind
 from domain.states import CheckoutState, check_transition
 from domain.timeline import CHAIN_START, row_hash
+from ledger.audit_money import money_faults, total_faults
+from ledger.audit_projections import projection_faults
+from ledger.chapter import Chapter, Moved
 from ledger.contract import Breach
 
 _TERMS = {
@@ -21,31 +24,11 @@ _TERMS = {
     "route": "route",
     "parent_id": "parent_id",
     "leg": "leg",
+    "on_hold_expiry": "on_hold_expiry",
 }
+_UNSAID = {"on_hold_expiry": HoldPolicy.CANCEL}
+"""What a first row that says nothing of it means."""
 """Details of a first row → the checkout's columns they must be equal to."""
-
-Posted = tuple[str, str, int]
-"""Account, currency, amount."""
-
-
-@dataclass(frozen=True)
-class Moved:
-    """A transaction as the tables have it, which need not balance."""
-
-    sequence: int
-    kind: str
-    reference: str
-    postings: tuple[Posted, ...]
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """Everything on the books about one checkout, in order."""
-
-    checkout: Row[Any]
-    status: Row[Any] | None
-    rows: tuple[Row[Any], ...]
-    moved: tuple[Moved, ...]
 
 
 def audit(chapter: Chapter) -> Breach | None:
@@ -71,13 +54,15 @@ def _breaches(chapter: Chapter) -> Iterator[Breach]:
         yield Breach(id_, chapter.rows[0].sequence, reason)
     for sequence in sorted(moved_at):
         yield Breach(id_, sequence, "money moved in a row that is not there")
-    for reason in _status_faults(chapter):
+    for sequence, reason in money_faults(chapter):
+        yield Breach(id_, sequence, reason)
+    for reason in (*_status_faults(chapter), *projection_faults(chapter)):
         yield Breach(id_, chapter.rows[-1].sequence if chapter.rows else None, reason)
 
 
 def _term_faults(chapter: Chapter) -> Iterator[str]:
     """The checkout itself is in no hash; its first row, which is, says what was asked for. Older ones say nothing."""
-    asked = chapter.rows[0].details if chapter.rows else {}
+    asked = (_UNSAID | chapter.rows[0].details) if chapter.rows else {}
     for name, column in _TERMS.items():
         stands = getattr(chapter.checkout, column)
         if asked.get(name, stands) != stands:
@@ -132,12 +117,8 @@ def _hash_of(row: Row[Any], moved: list[Moved]) -> str:
         row.cause,
         row.at,
         row.details,
-        tuple(_transaction(transaction) for transaction in moved),
+        tuple(transaction.whole() for transaction in moved),
     )
-
-
-def _transaction(moved: Moved) -> Transaction:
-    return Transaction(TransactionKind(moved.kind), moved.reference, tuple(Posting(*line) for line in moved.postings))
 
 
 def _status_faults(chapter: Chapter) -> Iterator[str]:
@@ -149,20 +130,4 @@ def _status_faults(chapter: Chapter) -> Iterator[str]:
         last = chapter.rows[-1]
         if (status.last_sequence, status.last_hash, status.state) != (last.sequence, last.hash, last.state):
             yield "the status is not that of the timeline's last row"
-    balance = account(status.gateway, AccountKind.BALANCE)
-    # A capture that fails after it was done takes the amount off the balance again.
-    captured = _total(chapter.moved, TransactionKind.CAPTURE, balance) + _total(
-        chapter.moved, TransactionKind.CAPTURE_FAILED, balance
-    )
-    # A refund that fails after it had settled puts the amount back on the balance, and counts as refunded no more.
-    refunded = -_total(chapter.moved, TransactionKind.REFUND_SETTLED, balance) - _total(
-        chapter.moved, TransactionKind.REFUND_FAILED, balance
-    )
-    if status.captured_minor != captured:
-        yield f"the status says {status.captured_minor} captured, the postings {captured}"
-    if status.refunded_minor != refunded:
-        yield f"the status says {status.refunded_minor} refunded, the postings {refunded}"
-
-
-def _total(moved: tuple[Moved, ...], kind: TransactionKind, name: str) -> int:
-    return sum(amount for m in moved if m.kind == kind for posted_to, _, amount in m.postings if posted_to == name)
+    yield from total_faults(status, chapter.moved)

@@ -1,4 +1,7 @@
-"""The books: what was asked, what happened, and what money moved. Written by a checkout's workflow alone."""
+"""The books: what was asked, what happened, and what money moved.
+
+Until a checkout's end its own workflow alone writes here; what is learnt after the sale, several may write, as notes.
+"""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -9,16 +12,20 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.checkout import Checkout, CheckoutRecord
-from domain.errors import BooksError, OrderExistsError
+from domain.errors import OrderExistsError
 from domain.states import CheckoutState
 from domain.timeline import Entry, TimelineRow
 from ledger.append import Batch, write
-from ledger.contract import CheckoutFilter, Page, PostingRow
+from ledger.case_rows import CaseRows
+from ledger.contract import CheckoutFilter, Note, Noted, Page, PostingRow
 from ledger.engine import statement_by_statement
 from ledger.failures import translated
+from ledger.held import hold, was_sold
 from ledger.listing import listing, page_of
+from ledger.movements import posting_rows
+from ledger.notes import take_note
 from ledger.rows import checkout_values, record_of, select_records, timeline_row_of
-from ledger.tables import checkout_status, checkouts, operations, postings, timeline, transactions
+from ledger.tables import checkout_status, checkouts, operations, timeline
 
 
 class Books:
@@ -46,7 +53,7 @@ class Books:
 
     async def _create(self, made: Sequence[Checkout], entries: Sequence[Entry]) -> tuple[CheckoutRecord, ...]:
         """The first is the order's one checkout; the others are its legs."""
-        batches = [Batch(checkout, known={}) for checkout in made]
+        batches = [Batch(checkout, {}, CaseRows(checkout)) for checkout in made]
         with translated():
             for batch, entry in zip(batches, entries, strict=True):
                 batch.add([entry])
@@ -57,7 +64,7 @@ class Books:
                 for batch in batches:
                     await write(connection, batch)
         return tuple(
-            CheckoutRecord(batch.checkout, entry.status, batch.sequence, entry.at)
+            CheckoutRecord(batch.checkout, batch.status or entry.status, batch.sequence, entry.at)
             for batch, entry in zip(batches, entries, strict=True)
         )
 
@@ -82,15 +89,19 @@ class Books:
         """
         with translated():
             async with self._engine.begin() as connection:
-                row = await self._lock(connection, checkout_id)
-                record = record_of(row)
-                known = await self._known(connection, checkout_id, [entry.key for entry in entries])
-                batch = Batch(record.checkout, known, record.status.state, record.sequence, row.last_hash)
-                batch.add(entries)
-                if batch.status is None or batch.updated_at is None:
-                    return record
-                await write(connection, batch)
-        return CheckoutRecord(record.checkout, batch.status, batch.sequence, batch.updated_at)
+                return await (await hold(connection, checkout_id)).append(entries)
+
+    async def note(self, checkout_id: str, note: Note) -> Noted:
+        """Put on the books what a note tells and they do not have; see `ledger.notes`."""
+        with translated():
+            async with self._engine.begin() as connection:
+                return await take_note(await hold(connection, checkout_id), note)
+
+    async def sold(self, checkout_id: str) -> bool:
+        """Whether the sale was made, whatever came after it."""
+        with translated():
+            async with self._reader.connect() as connection:
+                return bool((await connection.execute(select(was_sold(checkout_id)))).scalar_one())
 
     async def get(self, checkout_id: str) -> CheckoutRecord | None:
         """The checkout, None when there is no such."""
@@ -141,16 +152,9 @@ class Books:
 
     async def postings(self, checkout_id: str) -> tuple[PostingRow, ...]:
         """What money the checkout moved, in order."""
-        query = (
-            select(transactions, postings.c.account, postings.c.currency, postings.c.amount_minor)
-            .join(postings, postings.c.transaction_id == transactions.c.id)
-            .where(transactions.c.checkout_id == checkout_id)
-            .order_by(transactions.c.sequence, transactions.c.position, postings.c.position)
-        )
-        return tuple(
-            PostingRow(r.sequence, r.id, r.kind, r.reference, r.account, r.currency, r.amount_minor, r.at)
-            for r in await self._all(query)
-        )
+        with translated():
+            async with self._reader.connect() as connection:
+                return await posting_rows(connection, checkout_id)
 
     async def list(self, wanted: CheckoutFilter) -> Page:
         """One page of checkouts, newest first. Raises ValueError for a cursor that no page gave."""
@@ -164,19 +168,3 @@ class Books:
         with translated():
             async with self._reader.connect() as connection:
                 return tuple(await connection.execute(query))
-
-    @staticmethod
-    async def _lock(connection: AsyncConnection, checkout_id: str) -> Row[Any]:
-        """Whoever appends to the checkout next waits until this transaction ends: sequences have no gaps, no forks."""
-        query = select_records().where(checkouts.c.id == checkout_id).with_for_update(of=checkout_status)
-        row: Row[Any] | None = (await connection.execute(query)).one_or_none()
-        if row is None:
-            raise BooksError(f"there is no checkout {checkout_id!r}")
-        return row
-
-    @staticmethod
-    async def _known(connection: AsyncConnection, checkout_id: str, keys: Sequence[str]) -> dict[str, CheckoutState]:
-        """Read after the lock, in a statement of its own: the locking one may see the timeline of before its wait."""
-        t = timeline.c
-        query = select(t.key, t.state).where(t.checkout_id == checkout_id, t.key.in_(keys))
-        return {row.key: CheckoutState(row.state) for row in await connection.execute(query)}

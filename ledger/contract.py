@@ -4,7 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from domain.checkout import CheckoutRecord
+from domain.case import Case, CaseKind
+from domain.checkout import CheckoutRecord, CheckoutStatus
+from domain.dispute import DisputeSnapshot, DisputeState
+from domain.errors import BooksError
+from domain.payment import PaymentSnapshot
+from domain.refund import RefundRecord
 from domain.states import CheckoutState
 
 
@@ -47,6 +52,14 @@ class PostingRow:
     at: datetime
 
 
+class EventSource(StrEnum):
+    """How an event came into the inbox."""
+
+    WEBHOOK = "webhook"
+    POLL = "poll"
+    """The gateway's own list had it, and no webhook had told of it."""
+
+
 @dataclass(frozen=True)
 class Delivery:
     """A webhook event as received: raw body, the headers that matter, and what the parser found in it."""
@@ -61,6 +74,8 @@ class Delivery:
     body: bytes
     headers: dict[str, str]
     received_at: datetime
+    dispute_id: str | None = None
+    source: EventSource = EventSource.WEBHOOK
 
 
 @dataclass(frozen=True)
@@ -75,6 +90,141 @@ class InboxItem:
     reference: str | None
     received_at: datetime
     attempts: int
+    dispute_id: str | None = None
+
+
+@dataclass(frozen=True)
+class InboxFilter:
+    """Which stored events a listing or a replay is about; `cursor` is opaque, from the page before."""
+
+    gateway: str | None = None
+    outcome: str | None = None
+    payment_id: str | None = None
+    reference: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    cursor: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True)
+class StoredEvent:
+    """An event as the inbox has it, without body and headers. `replays` counts how often it was dispatched again."""
+
+    id: int
+    gateway: str
+    event_id: str
+    type: str
+    payment_id: str | None
+    reference: str | None
+    dispute_id: str | None
+    source: EventSource
+    relevant: bool
+    received_at: datetime
+    attempts: int
+    processed_at: datetime | None
+    outcome: str | None
+    replays: int
+
+
+@dataclass(frozen=True)
+class InboxPage:
+    """One page of stored events, newest first; `next_cursor` is None on the last."""
+
+    data: tuple[StoredEvent, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class Note:
+    """What was learnt after a checkout's own workflow had no more say; what the books have is not written twice."""
+
+    cause: str
+    at: datetime
+    payment: PaymentSnapshot | None = None
+    dispute: DisputeSnapshot | None = None
+
+
+@dataclass(frozen=True)
+class DisputeRecord:
+    """A dispute with its latest snapshot. `id` is ours; `answered` is the verb of the last answer, if any."""
+
+    id: str
+    checkout_id: str
+    snapshot: DisputeSnapshot
+    opened_at: datetime
+    updated_at: datetime
+    answered: str | None = None
+    answered_at: datetime | None = None
+
+    @property
+    def workflow_id(self) -> str:
+        """The id of the one workflow that watches over it."""
+        return f"dispute/{self.id}"
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Where things stand after a note. `news`: whether anything was new."""
+
+    status: CheckoutStatus
+    news: bool
+    refunds: tuple[RefundRecord, ...] = ()
+    dispute: DisputeRecord | None = None
+
+
+@dataclass(frozen=True)
+class DisputeFilter:
+    """Which disputes a listing shows, newest first; `cursor` is opaque, from the page before."""
+
+    state: DisputeState | None = None
+    gateway: str | None = None
+    checkout_id: str | None = None
+    open: bool | None = None
+    cursor: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True)
+class DisputePage:
+    """One page of disputes; `next_cursor` is None on the last."""
+
+    data: tuple[DisputeRecord, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class CaseFilter:
+    """Which cases a listing shows, oldest first; `open` None shows all. `cursor` is opaque, from the page before."""
+
+    kind: CaseKind | None = None
+    checkout_id: str | None = None
+    open: bool | None = True
+    cursor: str | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True)
+class CasePage:
+    """One page of cases; `next_cursor` is None on the last."""
+
+    data: tuple[Case, ...]
+    next_cursor: str | None
+
+
+class RefundRefusedError(BooksError):
+    """The books do not have the amount to give back. `code` is a word for programs, `available_minor` what is left.
+
+    `nothing_to_refund`: nothing of it was captured or the sale is not made; `amount_exceeds_available`; `dispute_open`.
+    """
+
+    def __init__(self, code: str, message: str, available_minor: int = 0) -> None:
+        super().__init__(message)
+        self.code, self.available_minor = code, available_minor
+
+
+class NotSoldError(BooksError):
+    """A payment was to be noted before its sale was made: until then the checkout's workflow alone writes its money."""
 
 
 @dataclass(frozen=True)

@@ -68,3 +68,10 @@ class IdempotencyKeys:
         with translated():
             async with self._engine.connect() as connection:
                 await connection.execute(gone)
+
+    async def prune(self, older_than: timedelta) -> int:
+        """Forget the keys of that long ago; how many. The same request after that is a new one."""
+        gone = delete(idempotency_keys).where(idempotency_keys.c.started_at < func.now() - older_than)
+        with translated():
+            async with self._engine.connect() as connection:
+                return int((await connection.execute(gone)).rowcount)

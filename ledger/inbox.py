@@ -1,21 +1,34 @@
 """The webhook inbox: stored before it is acknowledged, dispatched from here, never lost in between."""
 
-from datetime import timedelta
+from collections.abc import Collection
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Update, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, Update, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ledger.contract import Delivery, InboxItem
+from ledger.contract import Delivery, EventSource, InboxFilter, InboxItem, InboxPage, StoredEvent
+from ledger.cursors import encode_cursor, page_size
 from ledger.engine import statement_by_statement
 from ledger.failures import translated
+from ledger.inbox_rows import again_due, conditions, event_of, listing, select_events
 from ledger.inbox_writer import CHANNEL, InboxWriter
 from ledger.listener import Listener
 from ledger.tables import webhook_inbox
 
 _ITEM = tuple(
     webhook_inbox.c[name]
-    for name in ("id", "gateway", "event_id", "type", "payment_id", "reference", "received_at", "attempts")
+    for name in (
+        "id",
+        "gateway",
+        "event_id",
+        "type",
+        "payment_id",
+        "reference",
+        "received_at",
+        "attempts",
+        "dispute_id",
+    )
 )
 
 
@@ -96,6 +109,68 @@ class Inbox:
             async with self._engine.connect() as connection:
                 row = (await connection.execute(query)).one_or_none()
         return None if row is None else dict(row._mapping)
+
+    async def listed(self, wanted: InboxFilter) -> InboxPage:
+        """One page of stored events, newest first. Raises ValueError for a cursor that no page gave."""
+        size = page_size(wanted.limit)
+        found = await self._events(listing(wanted).limit(size + 1))
+        data = found[:size]
+        return InboxPage(data, encode_cursor(data[-1].received_at, str(data[-1].id)) if len(found) > size else None)
+
+    async def stored(self, item_id: int) -> StoredEvent | None:
+        """The event of this number."""
+        found = await self._events(select_events().where(webhook_inbox.c.id == item_id))
+        return found[0] if found else None
+
+    async def by_event_id(self, event_id: str) -> tuple[StoredEvent, ...]:
+        """The events that a gateway calls so; different gateways may use the same id."""
+        return await self._events(select_events().where(webhook_inbox.c.event_id == event_id))
+
+    async def replay(self, ids: Collection[int]) -> int:
+        """Dispatch these events again, as if they had just come; how many. Those that are not relevant never are."""
+        return await self._replay(webhook_inbox.c.id.in_(ids)) if ids else 0
+
+    async def replay_matching(self, wanted: InboxFilter) -> int:
+        """The same for all events of a filter, whatever its cursor and limit."""
+        return await self._replay(*conditions(wanted))
+
+    async def known(self, gateway: str, event_ids: Collection[str]) -> set[str]:
+        """Which of these events of a gateway are stored already."""
+        w = webhook_inbox.c
+        query = select(w.event_id).where(w.gateway == gateway, w.event_id.in_(event_ids))
+        with translated():
+            async with self._engine.connect() as connection:
+                return set(await connection.scalars(query))
+
+    async def sources(self, since: datetime) -> dict[str, dict[EventSource, int]]:
+        """How many relevant events came since then, by gateway and by how they came."""
+        w = webhook_inbox.c
+        query = (
+            select(w.gateway, w.source, func.count())
+            .where(w.received_at >= since, w.relevant)
+            .group_by(w.gateway, w.source)
+        )
+        counted: dict[str, dict[EventSource, int]] = {}
+        with translated():
+            async with self._engine.connect() as connection:
+                for gateway, source, number in await connection.execute(query):
+                    counted.setdefault(gateway, {})[EventSource(source)] = number
+        return counted
+
+    async def _replay(self, *which: ColumnElement[bool]) -> int:
+        """An event that somebody works on right now keeps its lease, and is due again when that ends."""
+        again = again_due(*which).returning(webhook_inbox.c.id)
+        with translated():
+            async with self._engine.connect() as connection:
+                number = len((await connection.execute(again)).all())
+                if number:
+                    await connection.execute(select(func.pg_notify(CHANNEL, "")))
+        return number
+
+    async def _events(self, query: Select[Any]) -> tuple[StoredEvent, ...]:
+        with translated():
+            async with self._engine.connect() as connection:
+                return tuple(event_of(row) for row in await connection.execute(query))
 
     async def _change(self, item_id: int, **values: Any) -> None:
         """Change an event that is not processed yet; a late answer of somebody whose lease ran out changes nothing."""

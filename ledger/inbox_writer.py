@@ -31,12 +31,13 @@ _INSERT = f"""
     WITH new AS (
         INSERT INTO webhook_inbox (
             gateway, event_id, type, payment_id, reference, live, relevant, body, headers, verified, received_at,
-            processed_at, outcome)
+            dispute_id, source, processed_at, outcome)
         SELECT gateway, event_id, type, payment_id, reference, live, relevant, body, headers::jsonb, true, received_at,
-            CASE WHEN NOT relevant THEN now() END, CASE WHEN NOT relevant THEN '{IRRELEVANT}' END
+            dispute_id, source, CASE WHEN NOT relevant THEN now() END, CASE WHEN NOT relevant THEN '{IRRELEVANT}' END
         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::boolean[],
-            $8::bytea[], $9::text[], $10::timestamptz[])
-            AS d(gateway, event_id, type, payment_id, reference, live, relevant, body, headers, received_at)
+            $8::bytea[], $9::text[], $10::text[], $11::text[], $12::timestamptz[])
+            AS d(gateway, event_id, type, payment_id, reference, live, relevant, body, dispute_id, source, headers,
+                received_at)
         ON CONFLICT (gateway, event_id) DO NOTHING
         RETURNING gateway, event_id, relevant
     )
@@ -163,4 +164,4 @@ class InboxWriter:
                 waiting.answer.set_exception(error)
 
 
-_PLAIN = ("gateway", "event_id", "type", "payment_id", "reference", "live", "relevant", "body")
+_PLAIN = ("gateway", "event_id", "type", "payment_id", "reference", "live", "relevant", "body", "dispute_id", "source")

@@ -16,25 +16,26 @@ from ledger.engine import create_engine
 _LOCK = 7_203_615_443
 
 
-async def migrate(database_url: str) -> None:
-    """Upgrade to the newest revision, all or nothing. Processes that do so at once wait for each other.
+async def migrate(database_url: str, revision: str = "head") -> None:
+    """Upgrade to the newest revision, or to an earlier one, all or nothing.
 
-    Within one process only one may run at a time: Alembic keeps its state in module variables.
+    Processes that do so at once wait for each other. Within one process only one may run at a time: Alembic keeps its
+    state in module variables.
     """
     engine = create_engine(database_url, pool_size=1, as_owner=True)
     try:
         async with engine.begin() as connection:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            await connection.run_sync(_upgrade)
+            await connection.run_sync(_upgrade, revision)
     finally:
         await engine.dispose()
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: Connection, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 def main() -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, select
 
-from domain.checkout import CaptureMode, Checkout, CheckoutRecord, CheckoutStatus, Failure
+from domain.checkout import CaptureMode, Checkout, CheckoutRecord, CheckoutStatus, Failure, HoldPolicy
 from domain.money import Money
 from domain.payment import NextAction
 from domain.states import CheckoutState
@@ -55,6 +55,7 @@ def checkout_of(row: Row[Any]) -> Checkout:
         route=row.route,
         parent_id=row.parent_id,
         leg=row.leg,
+        on_hold_expiry=HoldPolicy(row.on_hold_expiry),
     )
 
 

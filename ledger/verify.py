@@ -6,16 +6,18 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Row, literal, select
+from sqlalchemy import Row, Select, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from config.environment import SettingsError
 from config.settings import DatabaseSettings
 from domain.errors import BooksError
-from ledger.audit import Chapter, Moved, audit
+from ledger.audit import audit
+from ledger.chapter import Chapter, Moved
 from ledger.contract import Breach, StoreUnavailableError, Verification
 from ledger.engine import create_engine
 from ledger.failures import translated
+from ledger.later_tables import cases, dispute_status, disputes, refund_status, refunds
 from ledger.tables import checkout_status, checkouts, postings, timeline, transactions
 
 _CHECKOUTS_AT_ONCE = 200
@@ -58,9 +60,30 @@ async def _chapters(connection: AsyncConnection, after: str, only: str | None) -
         .order_by(m.checkout_id, m.sequence, m.position, postings.c.position)
     )
     moved_by_id = {id_: tuple(_moved(lines)) for id_, lines in _by_checkout(lines.all()).items()}
+    later = [_by_checkout((await connection.execute(query)).all()) for query in _later(ids)]
     return [
-        Chapter(row, status_by_id.get(row.id), rows_by_id.get(row.id, ()), moved_by_id.get(row.id, ())) for row in found
+        Chapter(
+            row,
+            status_by_id.get(row.id),
+            rows_by_id.get(row.id, ()),
+            moved_by_id.get(row.id, ()),
+            *(group.get(row.id, ()) for group in later),
+        )
+        for row in found
     ]
+
+
+def _later(ids: list[str]) -> tuple[Select[Any], Select[Any], Select[Any]]:
+    """What stands of refunds, disputes and cases; outer joins, for a status may be missing."""
+    f, d, c = refunds.c, disputes.c, cases.c
+    return (
+        select(refunds, refund_status).outerjoin(refund_status).where(f.checkout_id.in_(ids)).order_by(f.checkout_id),
+        select(disputes, dispute_status)
+        .outerjoin(dispute_status)
+        .where(d.checkout_id.in_(ids))
+        .order_by(d.checkout_id),
+        select(cases).where(c.checkout_id.in_(ids)).order_by(c.checkout_id, c.sequence),
+    )
 
 
 def _by_checkout(rows: Any) -> dict[str, tuple[Row[Any], ...]]:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from domain.booked import Booked, booked, catch_up, is_lost, is_lower
+from domain.booked import Booked, booked, catch_up, catch_up_dispute, is_lost, is_lower
+from domain.dispute import DisputeSnapshot, DisputeState
 from domain.money import Money
 from domain.payment import Decline, DeclineCode, PaymentSnapshot, PaymentStatus, RefundSnapshot, RefundStatus
 from domain.postings import Transaction, TransactionKind
@@ -130,3 +131,102 @@ def test_a_refund_that_fails_after_it_had_settled_is_taken_back() -> None:
     written += catch_up(booked("USD", written), failed)
     assert booked("USD", written).refunded_minor == 0
     assert balances(written) == {"gate:balance": 4200, "gate:sales": -4200}
+
+
+def held(captured: int, status: PaymentStatus = PaymentStatus.AUTHORIZED, **changes: object) -> PaymentSnapshot:
+    """A payment of 42 dollars of which this much is captured."""
+    made = PaymentSnapshot("gate", "pay_1", "chk_1", status, AMOUNT, Money(captured, "USD"), live=False)
+    return replace(made, **changes)
+
+
+def followed(*looks: PaymentSnapshot) -> list[Transaction]:
+    """What the books write, look by look."""
+    written: list[Transaction] = []
+    for look in looks:
+        written += catch_up(booked("USD", written), look)
+        assert catch_up(booked("USD", written), look) == ()
+    return written
+
+
+PARTS = st.lists(st.integers(1, 1400), min_size=1, max_size=3)
+
+
+@given(PARTS, st.lists(st.booleans(), min_size=3, max_size=3), st.booleans(), st.booleans())
+def test_captures_in_parts_end_where_the_gateway_is(
+    parts: list[int], seen: list[bool], first: bool, by_void: bool
+) -> None:
+    """Whichever parts were missed, the last look decides: the rest of the hold is gone, by whatever name."""
+    totals = list(accumulate(parts))
+    looks = [held(0)] if first else []
+    looks += [held(total) for total, look in zip(totals, seen, strict=False) if look]
+    if by_void:
+        looks.append(held(totals[-1]))
+    written = followed(*looks, held(totals[-1], PaymentStatus.CAPTURED))
+    on_books = booked("USD", written)
+    assert (on_books.captured_minor, on_books.held_minor) == (totals[-1], 0)
+    assert balances(written) == {"gate:balance": totals[-1], "gate:sales": -totals[-1]}
+
+
+def test_after_a_part_the_rest_is_held() -> None:
+    """Ten of 42 dollars are taken: the books hold 32 still, also when the hold itself was never seen."""
+    for looks in ([held(0), held(1000)], [held(1000)]):
+        on_books = booked("USD", followed(*looks))
+        assert (on_books.captured_minor, on_books.held_minor) == (1000, 3200)
+
+
+def test_what_is_released_after_parts_is_a_void() -> None:
+    """Nothing more is taken and nothing held: the rest is released by a transaction of its own."""
+    written = followed(held(0), held(1000), held(1000, PaymentStatus.CAPTURED))
+    assert [t.kind for t in written] == [TransactionKind.AUTHORIZE, TransactionKind.CAPTURE, TransactionKind.VOID]
+
+
+def test_an_old_look_at_a_part_moves_nothing() -> None:
+    """A look from before the second part, coming after it, is no loss, and holds nothing anew."""
+    written = followed(held(0), held(1000), held(3000))
+    for old in (held(0), held(1000)):
+        assert is_lower(booked("USD", written), old)
+        assert not is_lost(booked("USD", written), old)
+        assert catch_up(booked("USD", written), old) == ()
+
+
+def test_a_part_that_goes_away_leaves_the_others() -> None:
+    """The second part bounced: the first stands, and the hold is open again as far as the gateway says."""
+    bounced = held(1000, decline=DECLINE)
+    written = followed(held(0), held(1000), held(3000), bounced)
+    on_books = booked("USD", written)
+    assert written[-1].kind is TransactionKind.CAPTURE_FAILED
+    assert (on_books.captured_minor, on_books.held_minor) == (1000, 3200)
+    written = followed(held(0), held(1000), held(3000, PaymentStatus.CAPTURED), held(1000, PaymentStatus.CAPTURED))
+    on_books = booked("USD", written)
+    assert (on_books.captured_minor, on_books.held_minor) == (1000, 0)
+
+
+OUT = st.lists(st.integers(0, AMOUNT.minor), min_size=1, max_size=6)
+
+
+@given(OUT)
+def test_what_is_out_for_a_dispute_is_what_the_last_look_says(looks: list[int]) -> None:
+    """Up and down, in part and in whole: balance and disputed move against each other, and no look counts twice."""
+    written: list[Transaction] = []
+    for out in looks:
+        seen = dispute(out)
+        written += catch_up_dispute(booked("USD", written), seen)
+        assert catch_up_dispute(booked("USD", written), seen) == ()
+    last = looks[-1]
+    assert booked("USD", written).withdrawn_minor == last
+    assert balances(written) == ({"gate:balance": -last, "gate:disputed": last} if last else {})
+
+
+def test_disputes_are_told_apart() -> None:
+    """What one gives back is not what another took."""
+    written = [*catch_up_dispute(Booked("USD"), dispute(100)), *catch_up_dispute(Booked("USD"), dispute(70, "dp_2"))]
+    written += catch_up_dispute(booked("USD", written), dispute(0))
+    assert booked("USD", written).withdrawn == {"dp_1": 0, "dp_2": 70}
+
+
+def dispute(out: int, id_: str = "dp_1") -> DisputeSnapshot:
+    """A dispute for which this much is withdrawn."""
+    withdrawn = Money(out, "USD")
+    return DisputeSnapshot(
+        "gate", id_, "pay_1", "chk_1", AMOUNT, withdrawn, DisputeState.NEEDS_RESPONSE, "fraud", live=False
+    )

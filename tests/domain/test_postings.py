@@ -39,6 +39,10 @@ def test_every_step_balances_and_is_named(gateway: str, amount: Money) -> None:
         postings.refund_settled(gateway, "x", amount),
         postings.refund_failed(gateway, "x", amount, settled=False),
         postings.refund_failed(gateway, "x", amount, settled=True),
+        postings.dispute_withdrawn(gateway, "x", amount),
+        postings.dispute_reinstated(gateway, "x", amount),
+        postings.write_off(gateway, "x", amount, ours=True),
+        postings.write_off(gateway, "x", amount, ours=False),
     ]
     assert {step.kind for step in steps} == set(TransactionKind)
     for step in steps:
@@ -87,6 +91,45 @@ def test_a_capture_that_fails_leaves_what_was_before(gateway: str, amount: Money
     hold = amount if held else amount.zero()
     taken = postings.capture(gateway, "pi", amount, hold)
     assert balances(*before, taken, postings.capture_failed(gateway, "pi", amount, hold)) == balances(*before)
+
+
+@given(GATEWAYS, MONEY)
+def test_what_a_dispute_takes_comes_back_or_stays_disputed(gateway: str, amount: Money) -> None:
+    """Withdrawn, it is off the balance and among what is disputed; reinstated, every account is as after the sale."""
+    taken = postings.capture(gateway, "pi", amount, amount.zero())
+    out = postings.dispute_withdrawn(gateway, "dp", amount)
+    assert balances(taken, out) == {
+        account(gateway, AccountKind.SALES): -amount.minor,
+        account(gateway, AccountKind.DISPUTED): amount.minor,
+    }
+    assert balances(taken, out, postings.dispute_reinstated(gateway, "dp", amount)) == balances(taken)
+
+
+@given(GATEWAYS, MONEY)
+def test_money_of_ours_that_is_let_go_stands_among_the_write_offs(gateway: str, amount: Money) -> None:
+    """Taken, lost again, and written off: the sale stands, nothing is on the balance, and the loss has its account."""
+    steps = (
+        postings.capture(gateway, "pi", amount, amount.zero()),
+        postings.capture_failed(gateway, "pi", amount, amount.zero()),
+        postings.write_off(gateway, "pi", amount, ours=True),
+    )
+    assert balances(*steps) == {
+        account(gateway, AccountKind.SALES): -amount.minor,
+        account(gateway, AccountKind.WRITE_OFFS): amount.minor,
+    }
+
+
+@given(GATEWAYS, MONEY)
+def test_money_of_the_customer_that_stays_with_us_is_no_sale(gateway: str, amount: Money) -> None:
+    """Taken, and it could not go back: what is on the balance is not sales but stands against the write-offs."""
+    steps = (
+        postings.capture(gateway, "pi", amount, amount.zero()),
+        postings.write_off(gateway, "pi", amount, ours=False),
+    )
+    assert balances(*steps) == {
+        account(gateway, AccountKind.BALANCE): amount.minor,
+        account(gateway, AccountKind.WRITE_OFFS): -amount.minor,
+    }
 
 
 @given(GATEWAYS, st.lists(st.integers(1, 10**6), min_size=1, max_size=6))

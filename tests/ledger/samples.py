@@ -5,9 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from domain.checkout import CaptureMode, Checkout, CheckoutStatus
+from domain.dispute import DisputeSnapshot, DisputeState
 from domain.money import Money
-from domain.payment import NextAction
+from domain.payment import NextAction, PaymentSnapshot, PaymentStatus, RefundSnapshot, RefundStatus
 from domain.postings import capture, refund, refund_settled
+from domain.refund import Refund
 from domain.states import CheckoutState
 from domain.timeline import Entry, EventType
 from ledger.books import Books
@@ -16,6 +18,7 @@ from ledger.contract import Delivery
 NOW = datetime(2026, 3, 4, 5, 6, 7, 890123, tzinfo=UTC)
 PRICE = Money(4200, "EUR")
 PROCESSING = CheckoutStatus(CheckoutState.PROCESSING)
+COMPLETED = EventType.CHECKOUT_COMPLETED
 
 
 def checkout(**changes: object) -> Checkout:
@@ -78,6 +81,56 @@ async def whole_life(books: Books, **changes: object) -> Checkout:
     await books.append(made.id, [opened(payment_id)])
     await books.append(made.id, [paid(payment_id), refunding(payment_id), refunded(payment_id)])
     return made
+
+
+async def sale(books: Books, minor: int = PRICE.minor, **changes: object) -> Checkout:
+    """A completed checkout on the books, captured whole: four rows, one transaction."""
+    price = Money(minor, "EUR")
+    made = checkout(amount=price, **changes)
+    payment_id = f"pi_{made.id}"
+    await books.create_checkout(made, created())
+    taken = replace(paid(payment_id), transactions=(capture("stripe", payment_id, price, price.zero()),))
+    done = Entry("completed", CheckoutStatus(CheckoutState.COMPLETED, payment_id), "api", NOW, {}, (), COMPLETED)
+    await books.append(made.id, [opened(payment_id), taken, done])
+    return made
+
+
+def snapshot(made: Checkout, *refunds: RefundSnapshot, **changes: object) -> PaymentSnapshot:
+    """The captured payment of a sale, as the gateway shows it with these refunds."""
+    payment_id, price = f"pi_{made.id}", made.amount
+    status = PaymentStatus.CAPTURED
+    seen = PaymentSnapshot("stripe", payment_id, made.id, status, price, price, live=False, refunds=refunds)
+    return replace(seen, **changes)
+
+
+def asked(made: Checkout, minor: int, **changes: object) -> Refund:
+    """A refund of a sale, as the shop asks for it."""
+    refund_id = f"rfd_{secrets.token_hex(12)}"
+    return replace(Refund(refund_id, made.id, Money(minor, made.amount.currency), "too small", NOW), **changes)
+
+
+def shown(refund: Refund, status: RefundStatus, number: int = 1) -> RefundSnapshot:
+    """The shop's refund as the gateway shows it."""
+    code = "lost_card" if status is RefundStatus.FAILED else None
+    reference = f"{refund.checkout_id}:{refund.id}:{number}"
+    return RefundSnapshot(f"re_{refund.id}_{number}", refund.amount, status, reference, code)
+
+
+def disputed(made: Checkout, state: DisputeState, withdrawn: int = 0, **changes: object) -> DisputeSnapshot:
+    """A dispute over all of a sale, as the gateway shows it."""
+    seen = DisputeSnapshot(
+        gateway="stripe",
+        dispute_id=f"dp_{made.id}",
+        payment_id=f"pi_{made.id}",
+        reference=made.id,
+        amount=made.amount,
+        withdrawn=Money(withdrawn, made.amount.currency),
+        state=state,
+        reason="fraudulent",
+        live=False,
+        respond_by=NOW + timedelta(days=7),
+    )
+    return replace(seen, **changes)
 
 
 def note(key: str) -> Entry:

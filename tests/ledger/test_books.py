@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import pytest
 
-from domain.checkout import CheckoutStatus, Failure
+from domain.checkout import CheckoutStatus, Failure, HoldPolicy
 from domain.errors import BooksError, EntryMismatchError, IllegalTransitionError, OrderExistsError
 from domain.postings import TransactionKind, capture
 from domain.states import CheckoutState
@@ -20,7 +20,8 @@ from tests.ledger.samples import NOW, PRICE, checkout, created, note, opened, pa
 
 async def test_a_checkout_reads_as_it_was_written(books: Books) -> None:
     """Every field survives, also the empty ones, and the record says where it stands."""
-    for made in (checkout(), checkout(return_url=None, email=None, metadata=None, confirm_within_seconds=60)):
+    bare = checkout(return_url=None, email=None, metadata=None, confirm_within_seconds=60)
+    for made in (checkout(), bare, *(checkout(on_hold_expiry=policy) for policy in HoldPolicy)):
         record = await books.create_checkout(made, created())
         assert record == await books.get(made.id) == await books.find_by_order(made.order_id)
         assert record.checkout == made

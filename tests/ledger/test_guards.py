@@ -16,6 +16,9 @@ APPEND_ONLY = (
     "operations",
     "operation_answers",
     "breaker_events",
+    "refunds",
+    "disputes",
+    "dispute_evidence",
 )
 UPDATES = {
     "checkouts": "amount_minor = 1",
@@ -25,6 +28,9 @@ UPDATES = {
     "operations": "verb = 'x'",
     "operation_answers": "answer = 'x'",
     "breaker_events": "who = 'x'",
+    "refunds": "amount_minor = 1",
+    "disputes": "checkout_id = 'x'",
+    "dispute_evidence": "evidence = '{}'",
 }
 MAY = {
     "checkouts": "INSERT SELECT",
@@ -40,14 +46,28 @@ MAY = {
     "api_keys": "INSERT SELECT",
     "breakers": "INSERT SELECT",
     "breaker_events": "INSERT SELECT",
+    "refunds": "INSERT SELECT",
+    "refund_status": "INSERT SELECT",
+    "disputes": "INSERT SELECT",
+    "dispute_status": "INSERT SELECT",
+    "dispute_evidence": "INSERT SELECT",
+    "cases": "INSERT SELECT",
+    "poll_marks": "INSERT SELECT",
     "alembic_version": "",
 }
 MAY_UPDATE = {
     "outbox": "published_at",
-    "webhook_inbox": "attempts leased_until next_attempt_at outcome processed_at",
+    "webhook_inbox": "attempts leased_until next_attempt_at outcome processed_at replays",
     "idempotency_keys": "body content_type finished_at started_at status",
     "api_keys": "revoked_at",
     "breakers": "next_probe_at probe_holder probe_until reason since state tallies trips",
+    "refund_status": "failure gateway_refund_id state updated_at",
+    "dispute_status": (
+        "amount_minor answered answered_at currency live payment_id reason reference respond_by state updated_at "
+        "withdrawn_minor"
+    ),
+    "cases": "closed_at closed_how closed_sequence",
+    "poll_marks": "at listed_until",
 }
 
 

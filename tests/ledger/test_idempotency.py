@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -73,3 +74,17 @@ async def test_a_dead_process_holds_no_key(keys: IdempotencyKeys, key: str, owne
     results = await asyncio.gather(*(keys.begin("key_a", key, "print") for _ in range(5)), return_exceptions=True)
     assert results.count(None) == 1
     assert sum(isinstance(result, KeyInUseError) for result in results) == 4
+
+
+async def test_old_keys_are_forgotten(keys: IdempotencyKeys, key: str, owner: asyncpg.Connection) -> None:
+    """After thirty days the same request is a new one; a day before that it still gets its answer."""
+    old, young = key, f"{key}-young"
+    for one, age in ((old, "31 days"), (young, "29 days")):
+        await keys.begin("key_a", one, "print")
+        await keys.finish("key_a", one, ANSWER)
+        await owner.execute(
+            "UPDATE idempotency_keys SET started_at = now() - $2::text::interval WHERE key = $1", one, age
+        )
+    assert await keys.prune(timedelta(days=30)) >= 1
+    assert await keys.begin("key_a", young, "print") == ANSWER
+    assert await keys.begin("key_a", old, "other") is None

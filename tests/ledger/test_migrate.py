@@ -35,9 +35,29 @@ async def test_several_at_once_migrate_once(server_url: str) -> None:
         await migrate(one)
         for url in (one, other):
             connection = await asyncpg.connect(dsn(url))
-            assert [row[0] for row in await connection.fetch("SELECT version_num FROM alembic_version")] == ["0004"]
+            assert [row[0] for row in await connection.fetch("SELECT version_num FROM alembic_version")] == ["0005"]
             assert await connection.fetchval("SELECT count(*) FROM timeline") == 0
             await connection.close()
+
+
+async def test_what_is_on_the_books_stays_as_it_was(server_url: str) -> None:
+    """A database of before the shop could refund, with rows in it: they are there still, and mean the same."""
+    async with new_database(server_url) as url:
+        await migrate(url, "0004")
+        connection = await asyncpg.connect(dsn(url))
+        await connection.execute(
+            "INSERT INTO checkouts VALUES ('chk_old', 'order', 4200, 'EUR', 'stripe', 'automatic', NULL, now(), now())"
+        )
+        await connection.execute(
+            "INSERT INTO webhook_inbox (gateway, event_id, type, live, relevant, body, headers, verified, received_at) "
+            "VALUES ('stripe', 'evt_old', 't', false, true, '', '{}', true, now())"
+        )
+        await migrate(url)
+        assert await connection.fetchval("SELECT on_hold_expiry FROM checkouts") == "cancel"
+        row = await connection.fetchrow("SELECT dispute_id, source, replays FROM webhook_inbox")
+        assert row is not None
+        assert tuple(row) == (None, "webhook", 0)
+        await connection.close()
 
 
 async def test_the_command_says_what_it_lacks() -> None:
