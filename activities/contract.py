@@ -3,9 +3,18 @@
 from dataclasses import dataclass
 
 from domain.booked import Booked
+from domain.case import Case
 from domain.checkout import CheckoutStatus
 from domain.timeline import Entry
-from gateways.contract import AuthorizePayment, CapturePayment, CreatePayment, RefundPayment, VoidPayment
+from gateways.contract import (
+    AuthorizePayment,
+    CapturePayment,
+    CreatePayment,
+    ReauthorizePayment,
+    RefundPayment,
+    VoidPayment,
+)
+from ledger.contract import Note
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,34 @@ class Refund:
 
 
 @dataclass(frozen=True)
+class Reauthorize:
+    """Make a checkout's hold anew; `known` is the gateway's id of the hold that is to be replaced."""
+
+    gateway: str
+    checkout_id: str
+    request: ReauthorizePayment
+    known: str | None = None
+
+
+@dataclass(frozen=True)
+class DisputeAnswer:
+    """What is kept of an answer's request: which evidence it was (None: the dispute is accepted), not what it says."""
+
+    key: str
+    dispute_id: str
+    evidence_id: str | None
+
+
+@dataclass(frozen=True)
+class AnswerDispute:
+    """Answer a checkout's dispute with evidence, or accept it."""
+
+    gateway: str
+    checkout_id: str
+    request: DisputeAnswer
+
+
+@dataclass(frozen=True)
 class LookUp:
     """Read a payment: by the gateway's id where it is known, else by our reference."""
 
@@ -77,10 +114,27 @@ class Record:
 
 
 @dataclass(frozen=True)
+class NoteCall:
+    """Write down what was learnt of a checkout after its own workflow had no more say."""
+
+    checkout_id: str
+    note: Note
+
+
+@dataclass(frozen=True)
+class OpenOnBooks:
+    """An open case; `before` is where the checkout goes when it is closed, None where the case is beside its state."""
+
+    case: Case
+    before: CheckoutStatus | None = None
+
+
+@dataclass(frozen=True)
 class OnBooks:
     """Where a checkout stands on the books, the money that is on them, and the number of its last timeline row.
 
     `refunds_asked`, `voids_asked`: the number of the last refund and void that was asked for, 0 when none was.
+    `sold`: the sale was made, whatever came of it. `lost_minor`: what went away after it and no case was opened about.
     """
 
     status: CheckoutStatus
@@ -88,3 +142,5 @@ class OnBooks:
     sequence: int
     refunds_asked: int = 0
     voids_asked: int = 0
+    sold: bool = False
+    lost_minor: int = 0

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.contract import Authorize, Capture, Create, LookUp, Refund, Void
+from activities.contract import AnswerDispute, Authorize, Capture, Create, LookUp, Reauthorize, Refund, Void
 from activities.failures import KEY_EXPIRED, NEVER_ASKED, NOTHING_HAPPENED, failure
 from activities.guard import LOOK_UP, GatewayGuard
 from domain.errors import (
@@ -23,7 +23,7 @@ from domain.errors import (
 )
 from domain.outcomes import Answer, Completed, Declined, Pending, RequiresAction
 from domain.payment import Decline, DeclineCode, PaymentSnapshot, PaymentStatus, RefundSnapshot, RefundStatus
-from gateways.contract import Gateway, Verb
+from gateways.contract import CapturePayment, Gateway, Verb
 from ledger.contract import Operation, OperationState
 from ledger.operations import Operations
 
@@ -34,18 +34,30 @@ _ANSWER: TypeAdapter[Answer] = TypeAdapter(Answer)
 # What a call in flight and two clocks that differ may take: no key reaches the gateway in its last hour.
 KEY_MARGIN = timedelta(hours=1)
 
-Operating = Create | Authorize | Capture | Void | Refund
+# Requests that were stored before these fields were there did not name them.
+_ADDED: dict[str, Any] = {"final": True, "total": None}
+
+Operating = Create | Authorize | Capture | Reauthorize | Void | Refund | AnswerDispute
 Send = Callable[[], Awaitable[Answer]]
 Look = Callable[[], Awaitable[Answer | None]]
 
 
+def utc_now() -> datetime:
+    """The time, of which the age of a key is told."""
+    return datetime.now(UTC)
+
+
 @dataclass
 class PaymentActivities:
-    """The gateway calls of a saga, each safe to be made again by Temporal at any time."""
+    """The gateway calls of a saga, each safe to be made again by Temporal at any time.
+
+    `clock` is the one that the operations are dated by: of both, and the gateway's own, the age of a key is told.
+    """
 
     gateways: Mapping[str, Gateway]
     operations: Operations
     guard: GatewayGuard
+    clock: Callable[[], datetime] = utc_now
 
     @activity.defn
     async def create_payment(self, call: Create) -> Answer:
@@ -56,7 +68,7 @@ class PaymentActivities:
             payment = await gateway.find(call.request.reference)
             return _as_created(payment) if payment else None
 
-        return await self._perform(Verb.CREATE, call, lambda: gateway.create(call.request), look)
+        return await self.perform(Verb.CREATE, call, lambda: gateway.create(call.request), look)
 
     @activity.defn
     async def authorize_payment(self, call: Authorize) -> Answer:
@@ -68,7 +80,7 @@ class PaymentActivities:
             held = payment and payment.status in (PaymentStatus.AUTHORIZED, PaymentStatus.CAPTURED)
             return Completed(payment) if payment and held else None
 
-        return await self._perform(Verb.AUTHORIZE, call, lambda: gateway.authorize(call.request), look)
+        return await self.perform(Verb.AUTHORIZE, call, lambda: gateway.authorize(call.request), look)
 
     @activity.defn
     async def capture_payment(self, call: Capture) -> Answer:
@@ -77,9 +89,22 @@ class PaymentActivities:
 
         async def look() -> Answer | None:
             payment = await gateway.lookup(call.request.payment_id)
-            return Completed(payment) if payment and payment.status is PaymentStatus.CAPTURED else None
+            return Completed(payment) if payment and _is_captured(payment, call.request) else None
 
-        return await self._perform(Verb.CAPTURE, call, lambda: gateway.capture(call.request), look)
+        return await self.perform(Verb.CAPTURE, call, lambda: gateway.capture(call.request), look)
+
+    @activity.defn
+    async def reauthorize_payment(self, call: Reauthorize) -> Answer:
+        """Make the hold anew."""
+        gateway = self.gateways[call.gateway]
+
+        async def look() -> Answer | None:
+            payment = await gateway.lookup(call.request.payment_id)
+            # Where the old hold's id was never told, any id may be its own and proves nothing.
+            renewed = payment and call.known is not None and payment.authorization_id not in (None, call.known)
+            return Completed(payment) if payment and renewed else None
+
+        return await self.perform(Verb.REAUTHORIZE, call, lambda: gateway.reauthorize(call.request), look)
 
     @activity.defn
     async def void_payment(self, call: Void) -> Answer:
@@ -91,7 +116,7 @@ class PaymentActivities:
             ended = payment and payment.status in (PaymentStatus.CANCELED, PaymentStatus.CAPTURED)
             return Completed(payment) if payment and ended else None
 
-        return await self._perform(Verb.VOID, call, lambda: gateway.void(call.request), look)
+        return await self.perform(Verb.VOID, call, lambda: gateway.void(call.request), look)
 
     @activity.defn
     async def refund_payment(self, call: Refund) -> Answer:
@@ -103,7 +128,7 @@ class PaymentActivities:
             ours = [r for r in payment.refunds if r.reference == call.request.key] if payment else []
             return _as_refunded(ours[0]) if ours else None
 
-        return await self._perform(Verb.REFUND, call, lambda: gateway.refund(call.request), look)
+        return await self.perform(Verb.REFUND, call, lambda: gateway.refund(call.request), look)
 
     @activity.defn
     async def look_up_payment(self, call: LookUp) -> PaymentSnapshot | None:
@@ -117,13 +142,13 @@ class PaymentActivities:
         except PaysagaError as error:
             raise failure(error) from error
 
-    async def _perform(self, verb: Verb, call: Operating, send: Send, look: Look) -> Answer:
+    async def perform(self, verb: Verb, call: Operating, send: Send, look: Look) -> Answer:
         """One operation: key first, read before repeating, the answer kept for ever."""
         key, new = call.request.key, False
         try:
             if isinstance(call, Create) and call.unwanted and await self.operations.get(key) is None:
                 raise ApplicationError(f"{key} was never asked for", type=NEVER_ASKED, non_retryable=True)
-            request: dict[str, Any] = asdict(call.request)
+            request = _stated(call)
             operation, new = await self.operations.begin(key, call.checkout_id, call.gateway, verb, request)
             if operation.state is OperationState.FINISHED and operation.answer is not None:
                 return _ANSWER.validate_json(operation.answer)
@@ -183,10 +208,23 @@ class PaymentActivities:
 
     def _check_lifetime(self, verb: Verb, gateway: str, operation: Operation) -> None:
         """A key the gateway has forgotten would count as new: such a call is never made, a person decides."""
-        age = datetime.now(UTC) - operation.started_at
+        age = self.clock() - operation.started_at
         if age >= self.gateways[gateway].capabilities.key_lifetime[verb] - KEY_MARGIN:
             message = f"{operation.key} is {age} old: the gateway may have forgotten it; the look-up showed nothing"
             raise ApplicationError(message, type=KEY_EXPIRED, non_retryable=True)
+
+
+def _stated(call: Operating) -> dict[str, Any]:
+    """The request as it is stored with its key, which has to be the same under any version of this code."""
+    stated = asdict(call.request).items()
+    return {name: value for name, value in stated if name not in _ADDED or value != _ADDED[name]}
+
+
+def _is_captured(payment: PaymentSnapshot, request: CapturePayment) -> bool:
+    """Whether nothing is left to be asked for: the part is taken, or the gateway will take no more."""
+    wanted, seen = request.captured_after, payment.captured
+    reached = seen.currency == wanted.currency and seen.minor >= wanted.minor
+    return reached or payment.status is PaymentStatus.CAPTURED
 
 
 def _as_created(payment: PaymentSnapshot) -> Answer:

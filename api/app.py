@@ -13,9 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.routing import Route
 from temporalio.client import Client
 
-from api import failures, gateways, routes, rules
+from api import cases, disputes, failures, gateways, inbox, metrics, refunds, routes, rules
 from api.auth import Authenticator
 from api.health import answer_health, answer_readiness
+from api.meter import Meter
 from api.openapi import describe
 from api.sagas import Sagas
 from api.services import Probe, Services
@@ -27,13 +28,32 @@ from domain.errors import BooksError
 from gateways.registry import Builder, build_gateways, close_all, configured_gateways
 from ledger.books import Books
 from ledger.breakers import Breakers
+from ledger.cases import CaseBook
+from ledger.disputes import Disputes
 from ledger.engine import create_engine
 from ledger.evidence import StoredEvidence
 from ledger.failures import translated
+from ledger.figures import read_figures
 from ledger.idempotency import IdempotencyKeys
 from ledger.inbox import Inbox
 from ledger.keys import ApiKeys
+from ledger.refunds import Refunds
 from ledger.tables import metadata
+
+_ROUTERS = (
+    routes.router,
+    refunds.router,
+    refunds.refunding,
+    disputes.router,
+    disputes.conceding,
+    cases.router,
+    cases.operating,
+    inbox.router,
+    rules.router,
+    gateways.router,
+    gateways.operating,
+    metrics.router,
+)
 
 Open = Callable[[], AbstractAsyncContextManager[Services]]
 
@@ -71,7 +91,7 @@ def create_app(opened: Open) -> FastAPI:
     app.router.routes.insert(0, Route("/webhooks/{gateway}", receive_webhook, methods=["POST"]))
     app.router.routes.append(Route("/healthz", answer_health, methods=["GET"]))
     app.router.routes.append(Route("/readyz", answer_readiness, methods=["GET"]))
-    for router in (routes.router, rules.router, gateways.router, gateways.operating):
+    for router in _ROUTERS:
         app.include_router(router)
     failures.install(app)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign] # FastAPI documents this as the way to extend it.
@@ -84,21 +104,25 @@ async def production(settings: ApiSettings) -> AsyncIterator[Services]:
     async with AsyncExitStack() as stack:
         engine = create_engine(settings.database.database_url)
         stack.push_async_callback(engine.dispose)
-        gateways = build_gateways(settings.gateways, StoredEvidence(engine))
-        stack.push_async_callback(close_all, gateways)
-        inbox = Inbox(engine)
-        await inbox.start()
-        stack.push_async_callback(inbox.close)
+        adapters = build_gateways(settings.gateways, StoredEvidence(engine))
+        stack.push_async_callback(close_all, adapters)
+        events = Inbox(engine)
+        await events.start()
+        stack.push_async_callback(events.close)
         client = await connect_temporal(settings.temporal, lazy=True)
         yield Services(
             books=Books(engine),
+            refunds=Refunds(engine),
+            disputes=Disputes(engine),
+            cases=CaseBook(engine),
             idempotency=IdempotencyKeys(engine),
-            inbox=inbox,
+            inbox=events,
             authenticator=Authenticator(ApiKeys(engine)),
-            gateways=gateways,
-            sagas=Sagas(client, settings.temporal.task_queue, saga_policy(settings.policy), accounts_of(gateways)),
+            gateways=adapters,
+            sagas=Sagas(client, settings.temporal.task_queue, saga_policy(settings.policy), accounts_of(adapters)),
             routes=settings.routes,
             breakers=Breakers(engine),
+            meter=Meter(lambda: read_figures(engine), events),
             probes=probes(engine, client),
         )
 

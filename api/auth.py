@@ -60,5 +60,12 @@ async def caller_of(request: Request, authenticator: Authenticator, scope: str) 
     return key
 
 
+def known_caller(request: Request) -> ApiKey:
+    """The key that calls a route which the guard let it through to."""
+    caller = request.state.caller
+    assert isinstance(caller, ApiKey)
+    return caller
+
+
 def _unauthorized(detail: str) -> Problem:
     return Problem(401, "unauthorized", detail, headers=_CHALLENGE)

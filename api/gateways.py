@@ -1,13 +1,14 @@
 """`/v1/gateways`: what each gateway can do, how its breakers stand, and the operator's hand on them."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from activities.guard import OPERATIONS
+from api.auth import known_caller
 from api.guard import GuardedRoute, OperatingRoute
 from api.opening import JSON
 from api.problems import Problem
@@ -18,7 +19,7 @@ from api.services import Services, services_of
 from domain.breaker import BreakerState
 from domain.checkout import CaptureMode
 from domain.currency import CurrencyRule, exponent_of
-from gateways.contract import Capabilities, Gateway, Modifications, WebhookAuthentication
+from gateways.contract import Capabilities, Gateway, Modifications, Verb, WebhookAuthentication
 from ledger.breakers import Board, Step
 from ledger.contract import ApiKey
 
@@ -63,6 +64,9 @@ class CapabilitiesView(BaseModel):
     hold_lifetime_seconds: int
     key_lifetime_seconds: dict[str, int]
     payable_for_seconds: int | None = Field(description="After which the gateway lets an unpaid payment lapse.")
+    reauthorize_after_seconds: int | None = Field(description="How old a hold must be to be held anew; null: never.")
+    answers_disputes: list[Verb] = Field(description="Which answers to a dispute it takes from a program.")
+    lists_events: bool = Field(description="Whether events that no webhook told of are fetched from its own list.")
     currencies: list[CurrencyView]
 
     @classmethod
@@ -78,7 +82,10 @@ class CapabilitiesView(BaseModel):
             lookup_by_reference=can.lookup_by_reference,
             hold_lifetime_seconds=int(can.hold_lifetime.total_seconds()),
             key_lifetime_seconds={str(verb): int(life.total_seconds()) for verb, life in can.key_lifetime.items()},
-            payable_for_seconds=None if can.payable_for is None else int(can.payable_for.total_seconds()),
+            payable_for_seconds=_seconds(can.payable_for),
+            reauthorize_after_seconds=_seconds(can.reauthorize_after),
+            answers_disputes=sorted(can.answers_disputes),
+            lists_events=can.lists_events,
             currencies=[CurrencyView.of(code, rule) for code, rule in sorted(can.currencies.items())],
         )
 
@@ -158,7 +165,7 @@ async def set_breaker(request: Request, name: str, body: BreakerCommand) -> Resp
     if gateway is None:
         raise Problem(404, "gateway_not_found", "No gateway of this name is configured.")
     operations = OPERATIONS if body.operation is None else (body.operation,)
-    await _set(services, name, operations, body, _caller_of(request))
+    await _set(services, name, operations, body, known_caller(request))
     return Response(GatewayView.of(gateway, await services.breakers.read()).model_dump_json(), media_type=JSON)
 
 
@@ -177,7 +184,5 @@ def _step(state: Literal["forced_open", "automatic"], reason: str) -> Step:
             return lambda breaker, now: breaker.released(now, reason)
 
 
-def _caller_of(request: Request) -> ApiKey:
-    caller = request.state.caller
-    assert isinstance(caller, ApiKey)
-    return caller
+def _seconds(time: timedelta | None) -> int | None:
+    return None if time is None else int(time.total_seconds())

@@ -44,6 +44,12 @@ class ReadingRoute(GuardedRoute):
     scope = "read"
 
 
+class RefundingRoute(GuardedRoute):
+    """A route that gives the shop's money away."""
+
+    scope = "refund"
+
+
 class OperatingRoute(GuardedRoute):
     """A route for those who run the service."""
 

@@ -3,7 +3,7 @@
 An answer is kept once the work has begun: every 2xx and every 4xx that the work itself came to. A request refused
 before (no key, no scope, a body that does not fit) is kept nowhere, it did nothing. A 5xx is not kept either: the key
 is released, and the client may try again. When this process dies in between, the key is free again after a minute; what
-the work did by then is found again through the order's id.
+the work did by then is found again through the order's id, or through one made of the request, see `identity_of`.
 """
 
 import asyncio
@@ -15,9 +15,10 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.auth import known_caller
 from api.problems import MEDIA_TYPE, Problem, invalid, unavailable
 from api.services import services_of
-from ledger.contract import ApiKey, KeyInUseError, KeyReusedError, StoredAnswer
+from ledger.contract import KeyInUseError, KeyReusedError, StoredAnswer
 
 Work = Callable[[], Awaitable[StoredAnswer]]
 
@@ -34,7 +35,7 @@ async def once(request: Request, work: Work) -> Response:
     key = _key_of(request)
     if key is None:
         return _response(await _settled(work))
-    keys, caller = services_of(request).idempotency, _caller_of(request)
+    keys, caller = services_of(request).idempotency, known_caller(request)
     fingerprint = hashlib.sha256(
         b"\x00".join((request.method.encode(), request.scope["path"].encode(), await request.body()))
     ).hexdigest()
@@ -54,6 +55,18 @@ async def once(request: Request, work: Work) -> Response:
         raise
     await keys.finish(caller.id, key, answer)
     return _response(answer)
+
+
+def identity_of(request: Request) -> str | None:
+    """What a repeated request has in common with its first, for work that must be known again where the key is not.
+
+    Made of caller, key and address; nobody can tell the key from it. None without a key: then no two requests are one.
+    """
+    key = _key_of(request)
+    if key is None:
+        return None
+    parts = known_caller(request).id.encode(), key.encode(), request.scope["path"].encode()
+    return hashlib.sha256(b"\x00".join(parts)).hexdigest()
 
 
 async def _settled(work: Work) -> StoredAnswer:
@@ -88,12 +101,6 @@ def _key_of(request: Request) -> str | None:
         message = "must be sent once, 1 to 255 printable ASCII characters"
         raise invalid("Idempotency-Key", message, "idempotency_key_invalid")
     return values[0]
-
-
-def _caller_of(request: Request) -> ApiKey:
-    caller = request.state.caller
-    assert isinstance(caller, ApiKey)
-    return caller
 
 
 def _response(answer: StoredAnswer, headers: dict[str, str] | None = None) -> Response:

@@ -9,7 +9,7 @@ from api.views import ProblemView
 
 DESCRIPTION = """Checkouts as durable sagas.
 
-Send `Authorization: Bearer <key>` with every call under `/v1`, and an `Idempotency-Key` with every POST on checkouts:
+Send `Authorization: Bearer <key>` with every call under `/v1`, and an `Idempotency-Key` with every POST that takes one:
 the same key and body are answered with the same bytes, a key with another body with 422, one in flight with 409.
 Amounts are integers in minor units. Errors are RFC 9457 problem documents."""
 
@@ -39,7 +39,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
-    if path.startswith("/v1/"):
+    if path.startswith(("/v1/", "/metrics")):
         operation["security"] = [{"api_key": []}]
         # A key in flight is answered 409: a route that cannot say so is as good twice as once, and takes no key.
         if method == "post" and "409" in operation["responses"]:

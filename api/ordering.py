@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from activities.payments import KEY_MARGIN
 from api.problems import FieldError, invalid
 from api.schemas import DEFAULT_CONFIRMATION_SECONDS, NewCheckout
-from domain.checkout import CaptureMode, Checkout
+from domain.checkout import CaptureMode, Checkout, HoldPolicy
 from domain.errors import AmountDoesNotFitError
 from domain.money import Money
 from gateways.contract import Gateway
@@ -66,6 +66,7 @@ def new_checkout(request: NewCheckout, gateway: str, carriers: Sequence[Gateway]
         return_url=request.return_url,
         email=request.customer.email if request.customer else None,
         metadata=dict(request.metadata) if request.metadata else None,
+        on_hold_expiry=HoldPolicy(request.on_hold_expiry),
     )
 
 
@@ -83,11 +84,14 @@ def same_order(checkout: Checkout, request: NewCheckout, gateways: Mapping[str, 
         return False
     carriers = [gateways[name] for name in (checkout.gateway, *checkout.alternatives) if name in gateways]
     asked = Money(request.amount, request.currency), CaptureMode(request.capture), confirm_within(request, carriers)
-    return asked == (checkout.amount, checkout.capture, checkout.confirm_within_seconds)
+    stands = checkout.amount, checkout.capture, checkout.confirm_within_seconds
+    return asked == stands and request.on_hold_expiry == checkout.on_hold_expiry
 
 
 def check_confirmation(request: NewCheckout) -> None:
-    """Raise Problem 422 for a confirmation that makes no sense at any gateway."""
+    """Raise Problem 422 for a confirmation, or an end of the hold, that makes no sense at any gateway."""
+    if request.on_hold_expiry != "cancel" and request.capture != "on_confirm":
+        raise invalid("on_hold_expiry", "has a meaning only with capture on_confirm: nothing is held otherwise")
     asked = request.confirmation
     if asked is None or asked.required:
         return
@@ -101,6 +105,23 @@ def check_gateway(request: NewCheckout, gateway: Gateway) -> None:
     """Raise Problem 422 for what this gateway can never carry out."""
     if error := obstacle(request, gateway):
         raise invalid(error.field, error.message)
+
+
+def check_renewal(request: NewCheckout, gateway: Gateway) -> None:
+    """Raise Problem 422 where the shop names a gateway whose holds cannot be renewed, as it wants them to be."""
+    if request.on_hold_expiry == "reauthorize" and gateway.capabilities.reauthorize_after is None:
+        raise invalid("on_hold_expiry", f"{gateway.name} cannot hold money anew; cancel and capture are possible")
+
+
+def check_part(minor: int, currency: str, gateway: Gateway) -> None:
+    """Raise Problem 422 for a part of a payment that this gateway cannot move exactly; its least charge is no limit."""
+    rule = gateway.capabilities.currencies.get(currency)
+    if rule is None:
+        return
+    try:
+        replace(rule, smallest=rule.step).to_gateway(minor, currency)
+    except AmountDoesNotFitError as error:
+        raise invalid("amount", f"does not fit {currency} at {gateway.name}: {error.reason}, in minor units") from None
 
 
 def obstacle(request: NewCheckout, gateway: Gateway) -> FieldError | None:
@@ -143,12 +164,19 @@ def _time_to_pay(request: NewCheckout, gateway: Gateway) -> FieldError | None:
 
 def _time_to_confirm(request: NewCheckout, gateway: Gateway) -> FieldError | None:
     seconds = request.confirmation.within_seconds if request.confirmation else None
-    hold = gateway.capabilities.hold_lifetime
-    longest = int((hold - LEAST_MARGIN).total_seconds())
-    if request.capture != "on_confirm" or seconds is None or seconds <= longest:
+    bearable = _bearable(request, gateway)
+    if request.capture != "on_confirm" or seconds is None or bearable is None:
         return None
-    message = f"must be at most {longest}: {gateway.name} holds the money for {int(hold.total_seconds())} seconds"
+    longest = int((bearable - LEAST_MARGIN).total_seconds())
+    if seconds <= longest:
+        return None
+    message = f"must be at most {longest}: {gateway.name} holds the money for {int(bearable.total_seconds())} seconds"
     return FieldError("confirmation.within_seconds", message)
+
+
+def _bearable(request: NewCheckout, gateway: Gateway) -> timedelta | None:
+    """How long the shop may think about it; None where the end of the hold captures, and so ends the wait itself."""
+    return None if request.on_hold_expiry == "capture" else gateway.capabilities.hold_lifetime
 
 
 def confirm_within(request: NewCheckout, carriers: Sequence[Gateway]) -> int | None:
@@ -157,6 +185,12 @@ def confirm_within(request: NewCheckout, carriers: Sequence[Gateway]) -> int | N
     if asked is not None and asked.within_seconds is not None:
         return asked.within_seconds
     if request.capture == "on_confirm":
-        holds = [gateway.capabilities.hold_lifetime for gateway in carriers]
-        return max(1, int((min(holds) - _USUAL_MARGIN).total_seconds())) if holds else None
+        holds = [_usual_wait(request, gateway) for gateway in carriers]
+        return max(1, int(min(holds).total_seconds())) if holds else None
     return DEFAULT_CONFIRMATION_SECONDS if asked is not None and asked.required else None
+
+
+def _usual_wait(request: NewCheckout, gateway: Gateway) -> timedelta:
+    """Where the end of the hold captures, the shop's own deadline must not come first and undo the sale."""
+    bearable = _bearable(request, gateway)
+    return gateway.capabilities.hold_lifetime if bearable is None else bearable - _USUAL_MARGIN

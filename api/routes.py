@@ -1,26 +1,23 @@
 """The routes under /v1: checkouts and what is on the books about them."""
 
 import json
-import re
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.commands import Command, carry_out, find
+from api.captures import capture
+from api.commands import Wish, cancellation, carry_out, confirmation, rejection
+from api.finding import checkout_id_of, find_checkout
 from api.guard import GuardedRoute
-from api.once import once
+from api.once import identity_of, once
 from api.opening import JSON, open_checkout
-from api.problems import Problem, invalid
+from api.problems import invalid
 from api.responses import problems
-from api.schemas import Listing, NewCheckout, Nothing, Rejection
-from api.services import Services, services_of
+from api.schemas import Capture, Listing, NewCheckout, Nothing, Rejection
+from api.services import services_of
 from api.tenders import view_of
 from api.views import CheckoutPage, CheckoutView, PostingList, TimelineList
-from domain.checkout import CheckoutRecord
 from ledger.contract import CheckoutFilter, StoredAnswer
-
-_ID = re.compile(r"chk_[0-9A-Za-z]{24}")
-
 
 _READ = problems(401, 403, 404, 422, 503)
 _WRITE = problems(400, 401, 403, 408, 409, 413, 415, 422, 503)
@@ -68,7 +65,7 @@ async def list_checkouts(request: Request, listing: Annotated[Listing, Query()])
 async def get_checkout(request: Request, checkout_id: str) -> Response:
     """One checkout."""
     services = services_of(request)
-    view = await view_of(services.books, await _found(services, checkout_id))
+    view = await view_of(services.books, await find_checkout(services, checkout_id))
     return _json(view.model_dump_json())
 
 
@@ -76,7 +73,7 @@ async def get_checkout(request: Request, checkout_id: str) -> Response:
 async def get_timeline(request: Request, checkout_id: str) -> Response:
     """What happened to a checkout, in order, with the hash chain."""
     services = services_of(request)
-    await _found(services, checkout_id)
+    await find_checkout(services, checkout_id)
     return _json(TimelineList.of(await services.books.timeline(checkout_id)).model_dump_json())
 
 
@@ -84,46 +81,46 @@ async def get_timeline(request: Request, checkout_id: str) -> Response:
 async def get_postings(request: Request, checkout_id: str) -> Response:
     """The money that moved, in double entry."""
     services = services_of(request)
-    await _found(services, checkout_id)
+    await find_checkout(services, checkout_id)
     return _json(PostingList.of(await services.books.postings(checkout_id)).model_dump_json())
 
 
 @router.post("/{checkout_id}/confirm", response_model=CheckoutView, responses=_ACCEPTED | problems(404) | _WRITE)
 async def confirm_checkout(request: Request, checkout_id: str, body: Nothing | None = None) -> Response:
-    """Confirm the order: what is held is captured, what is paid stays."""
-    return await _command(request, Command.CONFIRM, checkout_id)
+    """Confirm the order: what is still held is captured, what is paid stays."""
+    return await _command(request, confirmation(), checkout_id)
+
+
+@router.post("/{checkout_id}/capture", response_model=CheckoutView, responses=_ACCEPTED | problems(404) | _WRITE)
+async def capture_checkout(request: Request, checkout_id: str, body: Capture | None = None) -> Response:
+    """Capture what is held, or a part of it; it confirms the order. With `final` the rest is released."""
+    services, known_id, identity = services_of(request), checkout_id_of(checkout_id), identity_of(request)
+
+    async def work() -> StoredAnswer:
+        return await capture(services, known_id, body or Capture(), identity)
+
+    return await once(request, work)
 
 
 @router.post("/{checkout_id}/reject", response_model=CheckoutView, responses=_ACCEPTED | problems(404) | _WRITE)
 async def reject_checkout(request: Request, checkout_id: str, body: Rejection) -> Response:
     """Reject the order: what is held is released, what is paid is given back."""
-    return await _command(request, Command.REJECT, checkout_id, body.reason)
+    return await _command(request, rejection(body.reason), checkout_id)
 
 
 @router.post("/{checkout_id}/cancel", response_model=CheckoutView, responses=_ACCEPTED | problems(404) | _WRITE)
 async def cancel_checkout(request: Request, checkout_id: str, body: Nothing | None = None) -> Response:
-    """Give a checkout up before it is paid."""
-    return await _command(request, Command.CANCEL, checkout_id)
+    """Give a checkout up before anything is captured; what is held is released."""
+    return await _command(request, cancellation(), checkout_id)
 
 
-async def _command(request: Request, command: Command, checkout_id: str, reason: str = "") -> Response:
-    services, known_id = services_of(request), _known_shape(checkout_id)
+async def _command(request: Request, wish: Wish, checkout_id: str) -> Response:
+    services, known_id = services_of(request), checkout_id_of(checkout_id)
 
     async def work() -> StoredAnswer:
-        return await carry_out(services, command, known_id, reason)
+        return await carry_out(services, wish, known_id)
 
     return await once(request, work)
-
-
-async def _found(services: Services, checkout_id: str) -> CheckoutRecord:
-    return await find(services, _known_shape(checkout_id))
-
-
-def _known_shape(checkout_id: str) -> str:
-    """Ids with odd characters never reach the database."""
-    if not _ID.fullmatch(checkout_id):
-        raise Problem(404, "checkout_not_found", "No checkout has this id.")
-    return checkout_id
 
 
 def _json(text: str) -> Response:

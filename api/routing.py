@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from api.ordering import Choice, check_confirmation, check_gateway, obstacle
+from api.ordering import Choice, check_confirmation, check_gateway, check_renewal, obstacle
 from api.problems import FieldError, Problem, invalid, unavailable
 from api.schemas import NewCheckout
 from api.services import Services
@@ -39,6 +39,7 @@ async def choose(services: Services, request: NewCheckout) -> Choice:
     if request.gateway is not None:
         gateway = _named(request.gateway, services.gateways)
         check_gateway(request, gateway)
+        check_renewal(request, gateway)
         board = await services.breakers.read()
         if closed := closed_by_operator(gateway.name, board):
             raise unavailable("gateway_unavailable", f"{gateway.name}: {closed}.", _retry_after([gateway.name], board))

@@ -1,14 +1,24 @@
 """What may be sent: strict types, no unknown fields, every bound here or with the gateway's rules in `ordering`."""
 
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, EmailStr, Field
+from pydantic import BaseModel, ConfigDict, EmailStr, Field
 
-from activities.guard import OPERATIONS
-from domain.country import COUNTRIES
-from domain.currency import exponent_of
-from domain.errors import UnknownCurrencyError
+from api.fields import (
+    Country,
+    Currency,
+    Cursor,
+    GatewayName,
+    MetadataName,
+    MetadataValue,
+    Minor,
+    Operation,
+    OrderId,
+    PageSize,
+    Reason,
+    Sent,
+    WebAddress,
+)
 from domain.money import LARGEST_MINOR
 from domain.states import CheckoutState
 from gateways.registry import REGISTRY
@@ -18,76 +28,31 @@ LONGEST_WAIT_SECONDS = 30 * 86_400
 DEFAULT_CONFIRMATION_SECONDS = 86_400
 
 
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("must hold printable characters only")
-    return value
-
-
-def _currency(value: str) -> str:
-    try:
-        exponent_of(value)
-    except UnknownCurrencyError as error:
-        raise ValueError(str(error)) from None
-    return value
-
-
-def _operation(value: str) -> str:
-    if value not in OPERATIONS:
-        raise ValueError(f"must be one of: {', '.join(OPERATIONS)}")
-    return value
-
-
-def _country(value: str) -> str:
-    if value not in COUNTRIES:
-        raise ValueError("must be an ISO 3166 country code of two capital letters, like 'DE'")
-    return value
-
-
-def _web_address(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-        raise ValueError("must be an http:// or https:// address without user and password")
-    if not value.isascii() or not value.isprintable() or " " in value or parts.port == 0:
-        raise ValueError("must be an address in plain ASCII, everything else percent-encoded")
-    return value
-
-
-Operation = Annotated[str, AfterValidator(_operation), Field(json_schema_extra={"enum": [*OPERATIONS]})]
-OrderId = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_printable)]
-MetadataName = Annotated[str, Field(min_length=1, max_length=40), AfterValidator(_printable)]
-MetadataValue = Annotated[str, Field(max_length=500)]
-
-
-class _Sent(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class Confirmation(_Sent):
+class Confirmation(Sent):
     """Whether the shop must confirm the order after payment, and within how long; otherwise the money goes back."""
 
     required: bool
     within_seconds: Annotated[int, Field(ge=1, le=LONGEST_WAIT_SECONDS)] | None = None
 
 
-class Customer(_Sent):
+class Customer(Sent):
     """The customer. The address is kept in the database only; country and method serve to choose the gateway."""
 
     email: Annotated[EmailStr, Field(max_length=254)] | None = None
-    country: Annotated[str, AfterValidator(_country), Field(description="ISO 3166, two capital letters.")] | None = None
+    country: Annotated[Country, Field(description="ISO 3166, two capital letters.")] | None = None
     method: Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[a-z0-9_]+$")] | None = Field(
         default=None, description="How the customer means to pay, by the names that the routing rules use."
     )
 
 
-class NewTender(_Sent):
+class NewTender(Sent):
     """A part of the amount, and the gateway that takes it."""
 
-    gateway: Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[a-z0-9_]+$")]
-    amount: Annotated[int, Field(gt=0, le=LARGEST_MINOR, description="In minor units of the checkout's currency.")]
+    gateway: GatewayName
+    amount: Annotated[Minor, Field(description="In minor units of the checkout's currency.")]
 
 
-class NewCheckout(_Sent):
+class NewCheckout(Sent):
     """What is to be paid and how."""
 
     model_config = ConfigDict(
@@ -120,11 +85,9 @@ class NewCheckout(_Sent):
     )
 
     order_id: Annotated[OrderId, Field(description="The shop's own id of the order; an order has one checkout.")]
-    amount: Annotated[
-        int, Field(gt=0, le=LARGEST_MINOR, description="In minor units of the currency: 4200 USD is 42 dollars.")
-    ]
-    currency: Annotated[str, AfterValidator(_currency), Field(description="ISO 4217, in capitals.")]
-    gateway: Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[a-z0-9_]+$")] | None = Field(
+    amount: Annotated[Minor, Field(description="In minor units of the currency: 4200 USD is 42 dollars.")]
+    currency: Annotated[Currency, Field(description="ISO 4217, in capitals.")]
+    gateway: GatewayName | None = Field(
         default=None, description="Left out or null, the routing rules choose; see POST /v1/routes/explain."
     )
     tenders: Annotated[list[NewTender], Field(min_length=2, max_length=5)] | None = Field(
@@ -134,22 +97,37 @@ class NewCheckout(_Sent):
     capture: Literal["automatic", "on_confirm"] = Field(
         default="automatic", description="`on_confirm` holds the money until the shop confirms the order."
     )
+    on_hold_expiry: Literal["cancel", "capture", "reauthorize"] = Field(
+        default="cancel",
+        description="With `on_confirm`: what becomes of a hold that is about to lapse while the shop is silent.",
+    )
     confirmation: Confirmation | None = None
     expires_in_seconds: Annotated[int, Field(ge=1, le=LONGEST_WAIT_SECONDS)] = 1800
-    return_url: Annotated[str, Field(max_length=2048), AfterValidator(_web_address)] | None = None
+    return_url: WebAddress | None = None
     customer: Customer | None = None
     metadata: Annotated[dict[MetadataName, MetadataValue], Field(max_length=20)] | None = None
 
 
-class Rejection(_Sent):
+class Rejection(Sent):
     """Why the shop does not take the order; the money goes back."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "out of stock"}]})
 
-    reason: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+    reason: Reason
 
 
-class BreakerCommand(_Sent):
+class Capture(Sent):
+    """What to take of the hold."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"amount": 1500, "final": False}]})
+
+    amount: Annotated[int, Field(ge=0, le=LARGEST_MINOR)] | None = Field(
+        default=None, description="In minor units; left out or null: all that is left. 0 with `final` only releases it."
+    )
+    final: bool = Field(default=True, description="Nothing more will be captured: what is left is released.")
+
+
+class BreakerCommand(Sent):
     """An operator's word on a gateway's breakers: keep calls back whatever happens, or leave it to the breaker."""
 
     model_config = ConfigDict(
@@ -160,10 +138,10 @@ class BreakerCommand(_Sent):
 
     state: Literal["forced_open", "automatic"]
     operation: Operation | None = Field(default=None, description="Left out or null: all operations of the gateway.")
-    reason: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
+    reason: Reason
 
 
-class Nothing(_Sent):
+class Nothing(Sent):
     """An empty object."""
 
 
@@ -173,8 +151,8 @@ class Listing(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     state: CheckoutState | None = None
-    gateway: Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[a-z0-9_]+$")] | None = None
+    gateway: GatewayName | None = None
     order_id: OrderId | None = None
     stuck: Literal["true", "false"] | None = None
-    cursor: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[ -~]+$")] | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    cursor: Cursor | None = None
+    limit: PageSize = 50

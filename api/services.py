@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from api.auth import Authenticator
+from api.meter import Meter
 from api.sagas import Sagas
 from config.routes import Routes
 from gateways.contract import Gateway
 from ledger.books import Books
 from ledger.breakers import Breakers
+from ledger.cases import CaseBook
+from ledger.disputes import Disputes
 from ledger.idempotency import IdempotencyKeys
 from ledger.inbox import Inbox
+from ledger.refunds import Refunds
 
 Probe = Callable[[], Awaitable[None]]
 """Answers when the part is up, raises when it is not."""
@@ -23,6 +27,9 @@ class Services:
     """Everything behind the API. `probes` are what `/readyz` asks, by the name it tells."""
 
     books: Books
+    refunds: Refunds
+    disputes: Disputes
+    cases: CaseBook
     idempotency: IdempotencyKeys
     inbox: Inbox
     authenticator: Authenticator
@@ -30,6 +37,7 @@ class Services:
     sagas: Sagas
     routes: Routes
     breakers: Breakers
+    meter: Meter
     probes: Mapping[str, Probe]
 
 

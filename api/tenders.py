@@ -30,6 +30,8 @@ async def split_from(services: Services, request: NewCheckout, now: datetime) ->
     check_confirmation(request)
     if request.gateway is not None:
         raise invalid("gateway", "must be left out where tenders name their gateways")
+    if request.on_hold_expiry != "cancel":
+        raise invalid("on_hold_expiry", "must be left out with tenders, which are decided before any hold ends")
     if (total := sum(tender.amount for tender in tenders)) != request.amount:
         raise invalid("tenders", f"come to {total}, the amount is {request.amount}")
     carriers = [_carrier(request, place, tender, services.gateways) for place, tender in enumerate(tenders)]
@@ -65,6 +67,12 @@ def refuse_tender(checkout: Checkout) -> None:
     if checkout.parent_id is not None:
         detail = f"It is decided with the split checkout {checkout.parent_id}: say it to that one."
         raise Problem(409, "part_of_split", detail, parent=checkout.parent_id)
+
+
+def refuse_split(checkout: Checkout, why: str, tenders: Sequence[str] = ()) -> None:
+    """Raise Problem 409 for what is not done to a split checkout as a whole; `tenders`: the ids to do it to instead."""
+    if checkout.is_split:
+        raise Problem(409, "split_checkout", f"This is a split checkout: {why}.", tenders=list(tenders))
 
 
 def _carrier(request: NewCheckout, place: int, tender: NewTender, gateways: Mapping[str, Gateway]) -> Gateway:

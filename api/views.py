@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from domain.checkout import SPLIT, CheckoutRecord, CheckoutStatus
+from domain.checkout import SPLIT, CheckoutRecord, CheckoutStatus, HoldPolicy
 from domain.payment import NextAction
 from domain.states import CheckoutState
 from domain.timeline import JsonScalar, TimelineRow
@@ -21,8 +21,10 @@ _EXAMPLE: JsonDict = {
     "amount": 4200,
     "currency": "USD",
     "gateway": next(iter(REGISTRY)),
+    "amount_capturable": 0,
     "amount_captured": 0,
     "amount_refunded": 0,
+    "on_hold_expiry": "cancel",
     "next_action": {"type": "confirm", "client_secret": "pi_3Q…_secret_…"},
     "failure": None,
     "created_at": "2026-11-22T15:36:50.120000Z",
@@ -31,6 +33,9 @@ _EXAMPLE: JsonDict = {
     "tenders": None,
     "parent": None,
 }
+
+
+_HELD = frozenset({CheckoutState.AUTHORIZED, CheckoutState.PARTIALLY_CAPTURED})
 
 
 class ConfirmView(BaseModel):
@@ -93,8 +98,10 @@ class CheckoutView(BaseModel):
     amount: int
     currency: str
     gateway: str = Field(description=f"`{SPLIT}` where several tenders pay it.")
+    amount_capturable: int = Field(description="What is held and may still be captured.")
     amount_captured: int = Field(description="What was taken in all; refunds do not lower it.")
     amount_refunded: int = Field(description="What was given back; a refund counts once it is final.")
+    on_hold_expiry: HoldPolicy = Field(description="What becomes of a hold about to lapse while the shop is silent.")
     next_action: ConfirmView | RedirectView | None = Field(description="What the customer has to do next.")
     failure: FailureView | None
     created_at: datetime
@@ -107,7 +114,7 @@ class CheckoutView(BaseModel):
     def of(cls, record: CheckoutRecord, legs: Sequence[CheckoutRecord] = ()) -> "CheckoutView":
         """The record as the API shows it; `legs` are those of a split checkout, whose sums are its own."""
         checkout, status = record.checkout, record.status
-        paid = [leg.status for leg in legs] if checkout.is_split else [status]
+        paid = list(legs) if checkout.is_split else [record]
         return cls(
             id=checkout.id,
             order_id=checkout.order_id,
@@ -115,8 +122,10 @@ class CheckoutView(BaseModel):
             amount=checkout.amount.minor,
             currency=checkout.amount.currency,
             gateway=record.gateway,
-            amount_captured=sum(one.captured_minor for one in paid),
-            amount_refunded=sum(one.refunded_minor for one in paid),
+            amount_capturable=sum(_capturable(one) for one in paid),
+            amount_captured=sum(one.status.captured_minor for one in paid),
+            amount_refunded=sum(one.status.refunded_minor for one in paid),
+            on_hold_expiry=checkout.on_hold_expiry,
             next_action=_action(status.next_action),
             failure=_failure(status),
             created_at=checkout.created_at,
@@ -125,6 +134,11 @@ class CheckoutView(BaseModel):
             tenders=[TenderView.of(leg) for leg in legs] if checkout.is_split else None,
             parent=checkout.parent_id,
         )
+
+
+def _capturable(record: CheckoutRecord) -> int:
+    status = record.status
+    return record.checkout.amount.minor - status.captured_minor if status.state in _HELD else 0
 
 
 def _failure(status: CheckoutStatus) -> FailureView | None:
@@ -161,6 +175,7 @@ class TimelineView(BaseModel):
     """One row of the timeline. `hash` covers the row, its postings and `previous_hash`."""
 
     sequence: int
+    key: str = Field(description="What the row tells of, unique within the checkout; the hash covers it.")
     state: CheckoutState
     cause: str = Field(
         description="`api`, `poll`, `timer`, `operator` or `webhook:<event id>`; of a tender `split` too, of a split "
@@ -184,6 +199,7 @@ class TimelineList(BaseModel):
             data=[
                 TimelineView(
                     sequence=row.sequence,
+                    key=row.key,
                     state=row.state,
                     cause=row.cause,
                     at=row.at,

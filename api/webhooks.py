@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from starlette.requests import Request
 from starlette.responses import Response
 
+from activities.deliveries import delivery_of, is_storable
 from api.intake import read_body
 from api.problems import Problem, unavailable
 from api.services import services_of
 from domain.errors import GatewayUnreachableError
 from gateways.contract import Gateway, WebhookEvent
-from ledger.contract import Delivery
 
 _KEPT = ("content-type", "user-agent")
 _LONGEST_KEPT = 4096
@@ -33,7 +33,9 @@ async def receive_webhook(request: Request) -> Response:
     body = await read_body(request)
     headers = _headers(request)
     now = datetime.now(UTC)
-    deliveries = [_delivery(gateway, event, body, headers, now) for event in await _events(gateway, body, headers, now)]
+    kept = _worth_keeping(gateway.name, headers)
+    events = await _events(gateway, body, headers, now)
+    deliveries = [delivery_of(gateway, event, body, kept, now) for event in events]
     if len(deliveries) == 1:
         await services.inbox.store(deliveries[0])
     else:
@@ -56,7 +58,7 @@ async def _events(gateway: Gateway, body: bytes, headers: dict[str, str], now: d
     """
     try:
         events = await gateway.parse_webhook(body, headers, now)
-        if not all(_storable(event) for event in events):
+        if not all(is_storable(event) for event in events):
             raise ValueError("an id that no text column can hold")
     except GatewayUnreachableError as error:
         raise unavailable("gateway_unreachable", f"The delivery cannot be proven now: {error}") from None
@@ -65,30 +67,6 @@ async def _events(gateway: Gateway, body: bytes, headers: dict[str, str], now: d
         detail = "The signature does not fit the body, or the body cannot be read."
         raise Problem(400, "not_authentic", detail) from None
     return events
-
-
-def _storable(event: WebhookEvent) -> bool:
-    texts = (event.event_id, event.type, event.payment_id or "", event.reference or "")
-    return not any(character == "\x00" or "\ud800" <= character <= "\udfff" for text in texts for character in text)
-
-
-def _delivery(gateway: Gateway, event: WebhookEvent, body: bytes, headers: dict[str, str], now: datetime) -> Delivery:
-    ours = event.live is gateway.capabilities.live
-    if not ours:
-        # Kept as evidence, acted on by nobody: test money must never settle a real order, nor the other way round.
-        _log.warning("%s sent event %s of the other mode (live: %s)", gateway.name, event.event_id, event.live)
-    return Delivery(
-        gateway=gateway.name,
-        event_id=event.event_id,
-        type=event.type,
-        payment_id=event.payment_id,
-        reference=event.reference,
-        live=event.live,
-        relevant=event.relevant and ours,
-        body=body,
-        headers=_worth_keeping(gateway.name, headers),
-        received_at=now,
-    )
 
 
 def _worth_keeping(gateway: str, headers: dict[str, str]) -> dict[str, str]:

@@ -29,6 +29,8 @@ def saga_policy(settings: PolicySettings) -> SagaPolicy:
         settings.poll_at_most_seconds,
         settings.stuck_after_seconds,
         settings.failover_after_seconds,
+        settings.page_after_seconds,
+        settings.four_eyes_above,
     )
 
 
@@ -38,4 +40,14 @@ def accounts_of(gateways: Mapping[str, Gateway]) -> dict[str, GatewayAccount]:
 
 
 def _account_of(name: str, can: Capabilities) -> GatewayAccount:
-    return GatewayAccount(name, can.live, can.merchant_account, can.void_before_authorization, can.lookup_by_reference)
+    return GatewayAccount(
+        gateway=name,
+        live=can.live,
+        merchant_account=can.merchant_account,
+        voids_unpaid=can.void_before_authorization,
+        finds_by_reference=can.lookup_by_reference,
+        partial_capture=can.partial_capture,
+        several_captures=can.several_captures,
+        reauthorize_after_seconds=can.reauthorize_after.total_seconds() if can.reauthorize_after else None,
+        answers_disputes=tuple(sorted(can.answers_disputes)),
+    )

@@ -67,7 +67,9 @@ class PolicySettings(FromEnvironment):
     `POLL_AFTER_SECONDS`: ask the gateway when no webhook has come for this long, then with growing pauses up to
     `POLL_AT_MOST_SECONDS`. `STUCK_AFTER_SECONDS`: a gateway call that fails for this long is shown as stuck.
     `FAILOVER_AFTER_SECONDS`: where there is another gateway, one that does not open a payment for this long is asked
-    whether it has it, and left when it has not.
+    whether it has it, and left when it has not. `PAGE_AFTER_SECONDS`: a call that has had no answer for this long is a
+    case, and a line in the log. `FOUR_EYES_ABOVE`: in whole units of any currency; what a person orders about more than
+    that, another one has to order too.
     """
 
     poll_after_seconds: float = Field(default=60, ge=0.1, le=3600)
@@ -75,3 +77,11 @@ class PolicySettings(FromEnvironment):
     stuck_after_seconds: float = Field(default=120, ge=1, le=86400)
     # Above the gateways' longest HTTP time-out: none is left while a call to it is under way.
     failover_after_seconds: float = Field(default=25, ge=1, le=3600)
+    page_after_seconds: float = Field(default=3600, ge=1, le=2592000)
+    four_eyes_above: int = Field(default=1000, ge=0, le=1_000_000_000)
+
+
+class ReconcileSettings(FromEnvironment):
+    """`RECONCILE_EVERY_SECONDS`: how often a gateway's own list of events is read for those that no webhook told."""
+
+    reconcile_every_seconds: float = Field(default=300, ge=1, le=86400)

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, Select, func, literal, select
@@ -18,10 +20,13 @@ _FINISH_TRIES = 10
 
 
 class Operations:
-    """Every call commits before it returns; all may raise StoreUnavailableError."""
+    """Every call commits before it returns; all may raise StoreUnavailableError.
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = statement_by_statement(engine)
+    What begins is dated by `clock`, and by the database's own where none is given.
+    """
+
+    def __init__(self, engine: AsyncEngine, clock: Callable[[], datetime] | None = None) -> None:
+        self._engine, self._clock = statement_by_statement(engine), clock
 
     async def begin(
         self, key: str, checkout_id: str, gateway: str, verb: str, request: dict[str, Any]
@@ -37,6 +42,7 @@ class Operations:
                 verb=verb,
                 fingerprint=fingerprint,
                 request=request,
+                **({"started_at": self._clock()} if self._clock else {}),
             )
             .on_conflict_do_nothing(index_elements=["key"])
             .returning(operations.c.started_at)

@@ -1,48 +1,169 @@
-"""Saying that a saga is stuck, and waiting for a person where only a person can help."""
+"""Waiting for a person where only a person can help."""
 
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
 
 from temporalio import workflow
 
+from domain import postings
+from domain.case import CaseAction, CaseKind, OpenCase
 from domain.checkout import CheckoutStatus, Failure
+from domain.money import Money
 from domain.payment import PaymentSnapshot, RefundStatus
+from domain.postings import Transaction
 from domain.states import CheckoutState
-from domain.timeline import EventType, JsonScalar
+from domain.timeline import EventType
+from workflows.endings import MarkedPaidError
 from workflows.journal import Journal
 from workflows.mailbox import Mailbox
+from workflows.orders import Orders, Waiting, WrittenOffError
+from workflows.trouble import Trouble, closing
 
-_LOST = "capture_lost"
+Settled = Callable[[], Awaitable[bool]]
+"""Looks again; whether there is nothing left for a person to decide."""
 
 
-class Cases:
-    """A failing gateway is a mark while the saga goes forward, a case (`needs_review`) while money must go back.
+class Cases(Trouble):
+    """Whatever needs a decision is a case. Nothing ends silently: a case stays open until it is closed here."""
 
-    Whatever needs a decision is a case in any event. Nothing ends silently: a case stays open until it is closed here.
-    """
-
-    def __init__(self, journal: Journal, mailbox: Mailbox) -> None:
-        self._journal = journal
-        self._mailbox = mailbox
-        self._before: CheckoutStatus | None = None
-        self._unsilenced: CheckoutStatus | None = None
+    def __init__(self, journal: Journal, mailbox: Mailbox, orders: Orders | None = None) -> None:
+        super().__init__(journal, mailbox, orders)
         self._strays: set[tuple[str, str, str, int]] = set()
-        self._lasting = False
-        self.compensating = False
 
     async def review(
         self,
-        reason: str,
+        kind: CaseKind,
         message: str,
         *,
         payment: PaymentSnapshot | None = None,
         event: EventType = EventType.CASE_OPENED,
-        doubts_sale: bool = False,
+        at_stake: int | None = None,
+        subject: str | None = None,
+        settled: Settled | None = None,
     ) -> str:
-        """Open a case, wait until a person asks to go on, close it. Answers the cause: `operator`.
+        """Open a case, wait until a person's order ends it, close it. Answers the cause: `operator`.
 
-        What is sold stays sold: a case about it is a mark, unless it is the sale itself that is in doubt.
+        `at_stake` is in minor units, the checkout's whole amount by default. `settled` looks again; without it whoever
+        asked for the review does, when the case is closed. Raises what an order leads to that is not for going on here:
+        NoSaleError, MarkedPaidError, WrittenOffError (with the case still open, for `write_off`).
         """
+        mark = self._marked(kind, message, at_stake, subject)
+        waiting = self._enter_review(mark, payment, event)
+        if await self._decided(waiting, settled) is CaseAction.WRITE_OFF:
+            raise WrittenOffError(waiting)
+        self._leave_review(waiting)
+        return "operator"
+
+    async def capture_lost(
+        self, payment: PaymentSnapshot | None = None, at_stake: int | None = None, settled: Settled | None = None
+    ) -> None:
+        """Money that was taken went away again when it was too late to go without it.
+
+        `payment` is the loss as it is freshly seen; None for one that is on the books already.
+        """
+        waiting = self.enter_loss(payment, at_stake)
+        self.leave_loss(waiting, await self._decided(waiting, settled))
+        await self._journal.write()
+
+    def enter_loss(self, payment: PaymentSnapshot | None = None, at_stake: int | None = None) -> Waiting:
+        """Open the case about lost money, and do not wait."""
+        message = "the gateway could not keep the money it had taken, and what it was for is done"
+        mark = self._marked(CaseKind.CAPTURE_LOST, message, at_stake)
+        waiting = self._enter_review(mark, payment, EventType.CASE_OPENED, doubts_sale=True)
+        waiting.captured_minor = self._journal.booked.captured_minor
+        return waiting
+
+    def leave_loss(self, waiting: Waiting, action: CaseAction) -> None:
+        """Close it. What it was for stays done; written off, the loss is ours."""
+        lost = waiting.mark.amount_minor if action is CaseAction.WRITE_OFF else 0
+        self._leave_review(waiting, (self.let_be(lost, ours=True),) if lost else ())
+
+    def take_up(self, mark: OpenCase, before: CheckoutStatus | None) -> None:
+        """A case that is open on the books has outlived the workflow that opened it; `before` as in Waiting."""
+        self.orders.opened(mark, before=before).captured_minor = self._journal.booked.captured_minor
+
+    def close(self, waiting: Waiting, transactions: tuple[Transaction, ...] = ()) -> None:
+        """Close a case that no step of the story waits in. Where it put the checkout under review, that ends too."""
+        if waiting.before is not None:
+            self._leave_review(waiting, transactions)
+            return
+        self.orders.closed(waiting)
+        self._journal.enter(
+            self._journal.state,
+            "operator",
+            name="case_closed",
+            event=EventType.CASE_CLOSED,
+            details={"reason": waiting.mark.kind},
+            transactions=transactions,
+            case=closing(waiting, "operator"),
+        )
+
+    def write_off(self, waiting: Waiting) -> None:
+        """End with this case: what should have gone back and did not is let be."""
+        self._before = self._troubled = None
+        self._lasting = False
+        for other in [other for other in self.orders.open if other is not waiting]:
+            self._leave(other, "operator")
+        self.orders.closed(waiting)
+        kept = self._journal.booked.kept_minor
+        self._journal.enter(
+            CheckoutState.WRITTEN_OFF,
+            "operator",
+            event=EventType.CASE_CLOSED,
+            details={"written_off": kept, "currency": self._journal.booked.currency},
+            transactions=(self.let_be(abs(kept), ours=kept < 0),) if kept else (),
+            case=closing(waiting, "written off"),
+            next_action=None,
+            stuck=False,
+            waiting_for=None,
+        )
+
+    def let_be(self, minor: int, ours: bool) -> Transaction:
+        """The transaction by which a person lets a difference be."""
+        amount = Money(minor, self._journal.booked.currency)
+        payment_id = self._journal.status.payment_id or self._journal.command.checkout_id
+        return postings.write_off(self._journal.account.gateway, payment_id, amount, ours)
+
+    async def stray(self, payment: PaymentSnapshot, settled: Settled | None = None) -> None:
+        """Money at a gateway that the saga left because nothing had happened there: neither adopted nor given back."""
+        kept = payment.captured - payment.refunded(RefundStatus.SUCCEEDED)
+        seen = (payment.gateway, payment.payment_id, payment.status, kept.minor)
+        if seen in self._strays:
+            return
+        self._strays.add(seen)
+        message = f"payment {payment.payment_id} at {payment.gateway}, which was left, is {payment.status}"
+        subject = f"{payment.gateway}:{payment.payment_id}"
+        await self.review(CaseKind.STRAY_PAYMENT, message, at_stake=kept.minor, subject=subject, settled=settled)
+        await self._journal.write()
+
+    def leave_all(self, cause: str) -> None:
+        """The saga turns back while it was stuck or in review: what was waited for is settled by giving back."""
+        self.compensating = True
+        self._before = self._unsilenced = self._troubled = None
+        self._lasting = False
+        left: list[Waiting | None] = [*self.orders.open]
+        if self._journal.status.stuck and not left:
+            left = [None]
+        for waiting in left:
+            self._leave(waiting, cause)
+
+    def _leave(self, waiting: Waiting | None, cause: str) -> None:
+        if waiting is not None:
+            self.orders.closed(waiting)
+        self._journal.enter(
+            self._journal.state,
+            cause,
+            name="left",
+            event=EventType.CASE_CLOSED if waiting else None,
+            case=closing(waiting, cause) if waiting else None,
+            failure=None,
+            stuck=False,
+            waiting_for=None,
+        )
+
+    def _enter_review(
+        self, mark: OpenCase, payment: PaymentSnapshot | None, event: EventType, doubts_sale: bool = False
+    ) -> Waiting:
+        """What is sold stays sold: a case about it is a mark, unless it is the sale itself that is in doubt."""
         before = self._journal.status
         sold = before.state is CheckoutState.COMPLETED and not doubts_sale
         self._journal.enter(
@@ -51,164 +172,45 @@ class Cases:
             name=CheckoutState.NEEDS_REVIEW,
             payment=payment,
             event=event,
-            details={"reason": reason},
-            failure=Failure(reason, message),
+            details={"reason": mark.kind},
+            case=mark,
+            failure=Failure(mark.kind, mark.message),
             stuck=True,
-            waiting_for=f"a person ({reason})",
+            waiting_for=f"a person ({mark.kind})",
         )
-        return await self._close_review(reason, before)
+        allowed = {CaseAction.WRITE_OFF} if doubts_sale else set()
+        return self.orders.opened(mark, self._withheld(before) - allowed, before)
 
-    async def _close_review(self, reason: str, before: CheckoutStatus) -> str:
-        """Wait for a person, then go back to what was before."""
-        cause = await self.pause(None)
+    def _leave_review(self, waiting: Waiting, transactions: tuple[Transaction, ...] = ()) -> None:
+        before = waiting.before or CheckoutStatus(self._journal.state)
+        self.orders.closed(waiting)
         self._journal.enter(
             before.state,
-            cause,
+            "operator",
             name="review_closed",
             event=EventType.CASE_CLOSED,
-            details={"reason": reason},
+            details={"reason": waiting.mark.kind},
+            transactions=transactions,
+            case=closing(waiting, "operator"),
             failure=before.failure,
             stuck=before.stuck,
             waiting_for=before.waiting_for,
         )
-        return cause
 
-    async def capture_lost(self, payment: PaymentSnapshot | None = None) -> None:
-        """Money that was taken went away again when it was too late to go without it.
-
-        `payment` is the loss as it is freshly seen; None for one that is on the books already.
-        """
-        message = "the gateway could not keep the money it had taken, and what it was for is done"
-        await self.review(_LOST, message, payment=payment, doubts_sale=True)
-        await self._journal.write()
-
-    async def take_up_loss(self) -> None:
-        """A case about lost money that is open on the books outlives the workflow that opened it.
-
-        It came of a sale or of a full refund, and neither is to be given back.
-        """
-        status = self._journal.status
-        if status.state is not CheckoutState.NEEDS_REVIEW or status.failure is None or status.failure.code != _LOST:
-            return
-        returned = status.refunded_minor >= self._journal.command.amount.minor
-        state = CheckoutState.REFUNDED if returned else CheckoutState.COMPLETED
-        await self._close_review(_LOST, CheckoutStatus(state))
-        await self._journal.write()
-
-    async def stray(self, payment: PaymentSnapshot) -> None:
-        """Money at a gateway that the saga left because nothing had happened there: neither adopted nor given back."""
-        kept = payment.captured - payment.refunded(RefundStatus.SUCCEEDED)
-        seen = (payment.gateway, payment.payment_id, payment.status, kept.minor)
-        if seen in self._strays:
-            return
-        self._strays.add(seen)
-        message = f"payment {payment.payment_id} at {payment.gateway}, which was left, is {payment.status}"
-        await self.review("stray_payment", message)
-        await self._journal.write()
-
-    async def pause(self, pause: timedelta | None, given_up: Callable[[], bool] = lambda: False) -> str:
-        """Wait until a person asks to go on. Answers the cause that ended the wait.
-
-        With a `pause`, its end, a new fact from the gateway and `given_up` end the wait too; without, it takes as long
-        as it takes.
-        """
-        # Asked before there was anything to ask about: it must not close what nobody has looked at.
-        self._mailbox.retry_requested = False
-        await self._journal.write()
-        known = len(self._mailbox.facts)
-
-        def is_over() -> bool:
-            return pause is not None and (len(self._mailbox.facts) > known or given_up())
-
-        try:
-            await workflow.wait_condition(
-                lambda: self._mailbox.retry_requested or is_over(),
-                timeout=pause,
-                timeout_summary="try again by itself",
-            )
-        except TimeoutError:
-            return "timer"
-        if self._mailbox.retry_requested:
-            return "operator"
-        return self._mailbox.facts[-1].cause if len(self._mailbox.facts) > known else "api"
-
-    def stuck(self, step: str, reason: str, lasting: bool = False) -> None:
-        """The gateway gives no answer, or always a no. Said once, until `unstuck`.
-
-        A `lasting` trouble is not over with the next answer of any kind: only `overcome` ends it.
-        """
-        self._lasting = self._lasting or lasting
-        if self._before is not None:
-            return
-        self._before = self._journal.status
-        details: dict[str, JsonScalar] = {"step": step, "reason": reason}
-        waiting_for = f"the gateway to answer ({step}: {reason})"
-        if not self.compensating:
-            self._journal.enter(
-                self._journal.state, "timer", name="stuck", details=details, stuck=True, waiting_for=waiting_for
-            )
-            return
-        self._journal.enter(
-            CheckoutState.NEEDS_REVIEW,
-            "timer",
-            event=EventType.CASE_OPENED,
-            details=details,
-            failure=Failure("compensation_failing", f"{step} at the gateway fails: {reason}"),
-            stuck=True,
-            waiting_for=waiting_for,
-        )
-
-    def unstuck(self, cause: str) -> None:
-        """The gateway answers again."""
-        if self._lasting:
-            return
-        before, self._before = self._before, None
-        if before is None:
-            return
-        was_case = self._journal.state is CheckoutState.NEEDS_REVIEW
-        self._journal.enter(
-            before.state,
-            cause,
-            name="unstuck",
-            event=EventType.CASE_CLOSED if was_case else None,
-            failure=before.failure,
-            stuck=False,
-            waiting_for=before.waiting_for,
-        )
-
-    def overcome(self, cause: str) -> None:
-        """What was lasting is over too."""
-        self._lasting = False
-        self.unstuck(cause)
-
-    def silent(self) -> None:
-        """The gateway has nothing new to say for very long, and maybe never will: a person should ask there."""
-        if self._journal.status.stuck:
-            return
-        self._unsilenced = self._journal.status
-        waiting_for = "the gateway, which has said nothing new for long"
-        self._journal.enter(self._journal.state, "timer", name="silent", stuck=True, waiting_for=waiting_for)
-
-    def heard(self, cause: str) -> None:
-        """The gateway has said something after all."""
-        before, self._unsilenced = self._unsilenced, None
-        if before is not None and self._journal.status.stuck:
-            self._journal.enter(self._journal.state, cause, name="heard", stuck=False, waiting_for=before.waiting_for)
-
-    def leave_all(self, cause: str) -> None:
-        """The saga turns back while it was stuck or in review: what was waited for is settled by giving back."""
-        self.compensating = True
-        self._before = self._unsilenced = None
-        self._lasting = False
-        if not self._journal.status.stuck:
-            return
-        was_case = self._journal.state is CheckoutState.NEEDS_REVIEW
-        self._journal.enter(
-            self._journal.state,
-            cause,
-            name="left",
-            event=EventType.CASE_CLOSED if was_case else None,
-            failure=None,
-            stuck=False,
-            waiting_for=None,
-        )
+    async def _decided(self, waiting: Waiting, settled: Settled | None) -> CaseAction:
+        """Wait for the order that ends the case; what it says."""
+        while True:
+            # Asked before there was anything to ask about: it must not close what nobody has looked at.
+            self._mailbox.retry_requested = False
+            await self._journal.write()
+            await workflow.wait_condition(lambda: self._is_asked(waiting))
+            await self._heed_overtaken()
+            order = self.orders.take(waiting)
+            if order is None:
+                return CaseAction.RETRY_NOW
+            if order.action is CaseAction.MARK_PAID:
+                self._leave_review(waiting)
+                raise MarkedPaidError(order.evidence or "")
+            self._heed_turn(waiting, order.action)
+            if order.action is not CaseAction.LOOK_AGAIN or settled is None or await settled():
+                return order.action

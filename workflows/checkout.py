@@ -1,6 +1,8 @@
 """A checkout's saga: open a payment, wait for the customer, take the money, or give everything back."""
 
+from collections.abc import Coroutine
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 
@@ -9,21 +11,25 @@ from domain.booked import Booked
 from domain.checkout import CaptureMode, CheckoutStatus
 from domain.outcomes import Completed, Declined, Pending, RequiresAction
 from domain.payment import PaymentSnapshot, PaymentStatus
+from domain.reactions import Reaction, reaction, seen_as
 from domain.saga import CheckoutCommand, EndReason, Fact, Verdict
 from domain.states import CheckoutState
 from domain.timeline import EventType
-from workflows import options
 from workflows.aftermath import Aftermath
+from workflows.capture_orders import HELD
+from workflows.capturing import Capturing
 from workflows.cases import Cases
 from workflows.confirmation import Confirmation
 from workflows.desk import Desk
-from workflows.endings import NoSaleError, failure_of
+from workflows.endings import MarkedPaidError, NoSaleError, failure_of
+from workflows.hold import Hold
 from workflows.journal import Journal
 from workflows.leg import Leg
 from workflows.mailbox import Decision
 from workflows.opening import Opening
 from workflows.saga import Saga
 from workflows.shield import shielded
+from workflows.taking import Taking
 from workflows.till import Till
 from workflows.unanswered import GivenUpError
 from workflows.undo import Undo
@@ -41,8 +47,12 @@ class CheckoutWorkflow(Saga):
         start = OnBooks(CheckoutStatus(CheckoutState.PROCESSING), Booked(command.amount.currency), 1)
         super().__init__(command, Journal(command, start))
         self._cases = Cases(self._journal, self._mailbox)
+        self._orders = self._cases.orders
         self._desk = Desk(self._journal, self._mailbox, self._cases)
         self._till = Till(self._journal, self._mailbox, self._desk, self._cases)
+        self._taking = Taking(self._journal, self._desk, self._cases, self._till)
+        self._hold = Hold(self._journal, self._mailbox, self._desk, self._till, self._captures)
+        self._capturing = Capturing(self._journal, self._mailbox, self._taking, self._captures, self._hold)
         self._declined_attempts: set[str | None] = set()
 
     @workflow.run
@@ -60,23 +70,36 @@ class CheckoutWorkflow(Saga):
         if self._command.parent_id is not None:
             await self._sell_as_leg()
             return
+        await self._or_by_hand(self._obtain())
+        if self._command.confirm_within_seconds is not None:
+            await self._await_shop(timedelta(seconds=self._command.confirm_within_seconds))
+        await self._complete()
+
+    async def _obtain(self) -> None:
+        await self._obtain_hold()
+        if self._command.capture is CaptureMode.AUTOMATIC or self._command.confirm_within_seconds is None:
+            await self._taking.whole()
+
+    async def _obtain_hold(self) -> None:
         await self._open_payment()
         await self._await_payment()
-        if self._command.capture is CaptureMode.AUTOMATIC:
-            await self._till.capture()
-        if self._command.confirm_within_seconds is not None:
-            await self._await_confirmation()
-        await self._till.capture()
-        await self._complete()
+
+    async def _or_by_hand(self, step: Coroutine[Any, Any, None]) -> bool:
+        """Whether the step came to its end; where the gateway gives no answer, a person may see that all is paid."""
+        try:
+            await step
+        except MarkedPaidError as marked:
+            self._till.marked_paid(marked.evidence)
+            return False
+        return True
 
     async def _sell_as_leg(self) -> None:
         """Nothing is taken before every tender is held, and nothing is kept before every tender is taken."""
         leg = Leg(self._journal, self._mailbox, self._till)
         self._heed_stop()
-        await self._open_payment()
-        await self._await_payment()
+        await self._or_by_hand(self._obtain_hold())
         await leg.until(Verdict.CAPTURE)
-        await self._till.capture()
+        await self._or_by_hand(self._taking.whole())
         await leg.until(Verdict.KEEP)
         if self._till.is_lost():
             # The others are sold by now, so this is no reason to give it back: a person has to look.
@@ -117,17 +140,15 @@ class CheckoutWorkflow(Saga):
             payment = await self._till.agreed(fact.payment)
             if self._till.is_new_approval(Fact(payment, fact.cause)):
                 payment = await self._till.take(payment)
-            match payment.status:
-                case PaymentStatus.CAPTURED:
+            match reaction(self._journal.state, seen_as(self._journal.booked, payment)):
+                case Reaction.PAY:
                     return self._till.paid(payment, fact.cause)
-                case PaymentStatus.AUTHORIZED:
+                case Reaction.HOLD:
                     return self._till.authorized(payment, fact.cause)
-                case PaymentStatus.CANCELED:
+                case Reaction.NO_SALE:
                     raise NoSaleError(EndReason.CANCELED_AT_GATEWAY, fact.cause)
-                case PaymentStatus.REQUIRES_ACTION | PaymentStatus.AWAITING_CUSTOMER | PaymentStatus.APPROVED:
+                case Reaction.SHOW_STEP | Reaction.TAKE:
                     self._note_try(payment, fact.cause)
-                case PaymentStatus.PROCESSING:
-                    pass
 
     async def _last_look(self) -> Fact:
         """Before a checkout expires the gateway is asked: the customer may have paid and the webhook be lost."""
@@ -167,14 +188,16 @@ class CheckoutWorkflow(Saga):
                 next_action=payment.next_action,
             )
 
-    async def _await_confirmation(self) -> None:
-        """Until the shop confirms; its no, its silence and the end of the hold undo the payment."""
+    async def _await_shop(self, within: timedelta) -> None:
+        """Until the money is taken and the shop has said yes; its no, its silence and the end of the hold undo it."""
         await self._journal.write()
-        deadline = workflow.now() + timedelta(seconds=self._command.confirm_within_seconds or 0)
-        if self._till.held_until is not None:
-            deadline = min(deadline, self._till.held_until - options.HOLD_MARGIN)
-        shop = Confirmation(self._journal, self._mailbox)
-        await shop.run(deadline, lambda: bool(self._mailbox.facts), self._heed_facts)
+        deadline = workflow.now() + within
+        shop = Confirmation(self._journal, self._mailbox, self._hold)
+        while True:
+            asked = shop.run(deadline, lambda: bool(self._mailbox.facts), self._heed_facts)
+            told = await self._or_by_hand(asked) and await self._or_by_hand(self._capturing.run(self._heed_facts))
+            if told and self._journal.state not in HELD:
+                return
 
     async def _heed_facts(self) -> None:
         while self._mailbox.facts:
@@ -187,7 +210,7 @@ class CheckoutWorkflow(Saga):
         # A cancel may have been asked for while the capture was under way, which nothing could stop any more.
         self._heed_stop()
         if self._mailbox.decision is Decision.CONFIRM:
-            await self._enter_completed("api", EventType.ORDER_CONFIRMED)
+            await self._enter_completed(self._capturing.cause, EventType.ORDER_CONFIRMED)
         else:
             await self._enter_completed(self._till.paid_by, EventType.CHECKOUT_COMPLETED)
 

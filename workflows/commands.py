@@ -1,17 +1,22 @@
-"""What a shop may ask of a running checkout: open, confirm, reject, cancel. Asked twice it is done once."""
+"""What a shop may ask of a running checkout: open, capture, confirm, reject, cancel.
+
+Asked twice it is done once; of two captures, each is one. Of cancel, reject and the captures exactly one side wins: a
+validator and the first step of its handler run without a break between them.
+"""
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from domain.checkout import CheckoutStatus
-from domain.saga import CheckoutCommand
+from domain.checkout import SPLIT, CaptureMode, CheckoutStatus
+from domain.saga import CaptureOrder, CheckoutCommand
 from domain.states import CheckoutState
+from workflows.capture_orders import HELD, CaptureQueue, Ticket
 from workflows.journal import Journal
 from workflows.mailbox import Decision
 from workflows.reachable import Reachable
 
 _UNPAID = frozenset({CheckoutState.PROCESSING, CheckoutState.AWAITING_PAYMENT, CheckoutState.AUTHORIZED})
-_TAKEN = frozenset({CheckoutState.AUTHORIZED, CheckoutState.PAID})
+_TAKEN = HELD | {CheckoutState.PAID}
 
 
 class Commands(Reachable):
@@ -21,6 +26,7 @@ class Commands(Reachable):
         super().__init__()
         self._command = command
         self._journal = journal
+        self._captures = CaptureQueue(journal)
         self._undoing = False
 
     @workflow.update
@@ -31,14 +37,34 @@ class Commands(Reachable):
 
     @workflow.update
     async def confirm(self) -> str:
-        """The shop keeps the order. Answers the state this led to."""
+        """The shop keeps the order: what is held is taken, all that is left of it. Answers the state this led to."""
         self._mailbox.decision = Decision.CONFIRM
+        if self._journal.state in HELD:
+            return await self._carried_out(self._captures.everything())
         return await self._left(_TAKEN)
 
     @confirm.validator
     def _may_confirm(self) -> None:
         if self._mailbox.decision is not Decision.CONFIRM:
             self._refuse_unless(self._awaits_shop(), "confirmed")
+
+    @workflow.update
+    async def capture(self, order: CaptureOrder) -> str:
+        """The shop keeps the order and wants this much of the hold taken. Answers the state this led to.
+
+        Fails as CaptureDeclined when the gateway will not and the checkout goes on without.
+        """
+        self._mailbox.decision = Decision.CONFIRM
+        return await self._carried_out(self._captures.add(order))
+
+    @capture.validator
+    def _may_capture(self, order: CaptureOrder) -> None:
+        confirms = self._mailbox.decision is Decision.CONFIRM and self._captures.last is None
+        on_confirm = self._command.capture is CaptureMode.ON_CONFIRM and self._command.gateway != SPLIT
+        held = on_confirm and self._journal.state in HELD and self._is_open()
+        self._refuse_unless(held and (confirms or self._awaits_shop()), "captured")
+        if (objection := self._captures.objection(order)) is not None:
+            raise ApplicationError(objection, type="InvalidCapture", non_retryable=True)
 
     @workflow.update
     async def reject(self, reason: str) -> str:
@@ -62,8 +88,8 @@ class Commands(Reachable):
     def _may_cancel(self) -> None:
         if self._mailbox.cancel_requested:
             return
-        unpaid = self._journal.state in _UNPAID and not self._undoing
-        self._refuse_unless(unpaid and self._mailbox.decision is None and self._decides, "canceled")
+        unpaid = self._journal.state in _UNPAID and self._mailbox.decision is None
+        self._refuse_unless(unpaid and self._is_open(), "canceled")
 
     @workflow.query
     def status(self) -> CheckoutStatus:
@@ -72,13 +98,24 @@ class Commands(Reachable):
 
     def _awaits_shop(self) -> bool:
         asked = self._command.confirm_within_seconds is not None and self._mailbox.decision is None
-        paid = self._journal.state in _TAKEN
-        return asked and paid and self._decides and not self._undoing and not self._mailbox.cancel_requested
+        return asked and self._journal.state in _TAKEN and self._is_open()
 
-    @property
-    def _decides(self) -> bool:
+    def _is_open(self) -> bool:
         """Whether the shop may say what becomes of it: of a tender, its split checkout does."""
-        return self._command.parent_id is None
+        return self._command.parent_id is None and not self._undoing and not self._mailbox.cancel_requested
+
+    async def _carried_out(self, ticket: Ticket) -> str:
+        """Wait for a capture; the last one ends with the checkout's sale, or with the checkout."""
+        last = ticket.order.final
+        await workflow.wait_condition(
+            lambda: (
+                (ticket.done and (ticket.refusal is not None or not last)) or self._journal.written.state not in _TAKEN
+            )
+        )
+        if (refusal := ticket.refusal) is not None:
+            details = refusal.code, refusal.gateway_code
+            raise ApplicationError(refusal.message, *details, type="CaptureDeclined", non_retryable=True)
+        return self._journal.written.state
 
     async def _left(self, states: frozenset[CheckoutState]) -> str:
         await workflow.wait_condition(lambda: self._journal.written.state not in states)

@@ -2,29 +2,41 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, is_cancelled_exception
 
-from activities.contract import Authorize, Capture, Create, LookUp, OnBooks, Refund, Void
-from activities.failures import KEY_SPENT, NEVER_ASKED, NOTHING_HAPPENED, USELESS_KEY
+from activities.contract import Authorize, Capture, Create, LookUp, OnBooks, Reauthorize, Refund, Void
+from activities.disputes import DisputeActivities, LookUpDispute
+from activities.failures import KEY_SPENT
 from activities.payments import PaymentActivities
-from domain.booked import is_lower
+from domain.booked import is_at_rest, is_lower
+from domain.case import CaseKind
 from domain.checkout import CaptureMode
+from domain.dispute import DisputeSnapshot
 from domain.money import Money
 from domain.outcomes import Answer
 from domain.payment import PaymentSnapshot
 from domain.saga import Fact
-from gateways.contract import AuthorizePayment, CapturePayment, CreatePayment, RefundPayment, Verb, VoidPayment
+from gateways.contract import (
+    AuthorizePayment,
+    CapturePayment,
+    CreatePayment,
+    ReauthorizePayment,
+    RefundPayment,
+    Verb,
+    VoidPayment,
+)
 from workflows import options
 from workflows.cases import Cases
 from workflows.journal import Journal
 from workflows.mailbox import Mailbox
-from workflows.unanswered import GivenUpError, KeyUselessError, NothingHappenedError, left_for, reason_of, snake
+from workflows.persistence import Persistence
+from workflows.unanswered import KeyUselessError, snake
 
-A = TypeVar("A")
 C = TypeVar("C")
 
 
@@ -45,6 +57,7 @@ class Desk:
         # that was answered has its answer stored, and what is held now was held after it: the next one is a new one.
         refunds, voids = (on_books.refunds_asked, on_books.voids_asked) if on_books else (0, 0)
         self._numbers: Counter[Verb] = Counter({Verb.REFUND: max(0, refunds - 1), Verb.VOID: voids})
+        self._persistence = Persistence(journal, mailbox, cases)
         self._poll_pause = timedelta(seconds=journal.command.policy.poll_after_seconds)
         self._last_polled: PaymentSnapshot | None = None
         self._unanswered: set[Verb] = set()
@@ -72,7 +85,7 @@ class Desk:
 
         def call(key: str) -> Create:
             request = CreatePayment(key, c.checkout_id, c.order_id, c.amount, hold, c.return_url)
-            return Create(self.gateway, c.checkout_id, request, may_leave, unwanted=self._is_unwanted())
+            return Create(self.gateway, c.checkout_id, request, may_leave, unwanted=self._persistence.is_unwanted())
 
         return await self._operation(Verb.CREATE, PaymentActivities.create_payment, call, may_leave, in_time=True)
 
@@ -98,14 +111,26 @@ class Desk:
             lambda key: Authorize(self.gateway, c.checkout_id, AuthorizePayment(key, payment_id, c.amount)),
         )
 
-    async def capture(self, payment_id: str) -> Answer:
-        """Take what is held or approved."""
+    async def capture(
+        self, payment_id: str, amount: Money | None = None, final: bool = True, total: Money | None = None
+    ) -> Answer:
+        """Take what is held or approved, or this `amount` of it; see CapturePayment."""
         c = self._command
-        return await self._operation(
-            Verb.CAPTURE,
-            PaymentActivities.capture_payment,
-            lambda key: Capture(self.gateway, c.checkout_id, CapturePayment(key, payment_id, c.amount)),
-        )
+
+        def call(key: str) -> Capture:
+            request = CapturePayment(key, payment_id, amount or c.amount, final, total)
+            return Capture(self.gateway, c.checkout_id, request)
+
+        return await self._operation(Verb.CAPTURE, PaymentActivities.capture_payment, call)
+
+    async def reauthorize(self, payment_id: str, amount: Money, known: str | None) -> Answer:
+        """Make the hold anew; `known` is the gateway's id of the one there is."""
+        c = self._command
+
+        def call(key: str) -> Reauthorize:
+            return Reauthorize(self.gateway, c.checkout_id, ReauthorizePayment(key, payment_id, amount), known)
+
+        return await self._operation(Verb.REAUTHORIZE, PaymentActivities.reauthorize_payment, call)
 
     async def void(self, payment_id: str) -> Answer:
         """End a payment that took nothing."""
@@ -129,7 +154,7 @@ class Desk:
         """The payment as the gateway states it now; None when the gateway has none for this checkout."""
         c = self._command
         call = LookUp(self.gateway, c.checkout_id, self._journal.status.payment_id)
-        return await self._persist("look up", PaymentActivities.look_up_payment, lambda: call)
+        return await self._persistence.until_answered("look up", PaymentActivities.look_up_payment, lambda: call)
 
     async def fresh(self, payment: PaymentSnapshot) -> PaymentSnapshot | None:
         """The payment, asked for anew where it has less captured than is on the books: it may be from before that."""
@@ -162,9 +187,13 @@ class Desk:
         fact = self._mailbox.facts.popleft()
         self._cases.heard(fact.cause)
         if fact.payment.gateway != self.gateway:
-            await self._cases.stray(fact.payment)
+            await self.stray(fact.payment)
             return await self.next_fact(interrupted, until)
         return fact
+
+    async def stray(self, payment: PaymentSnapshot) -> None:
+        """Money at a gateway that the saga left is for a person to look at."""
+        await self._cases.stray(payment, lambda: self.is_settled_elsewhere(payment.gateway, payment.payment_id))
 
     async def _poll(self, longest: timedelta) -> PaymentSnapshot | None:
         """Ask; the payment if it says something new. The pauses between polls grow."""
@@ -201,10 +230,16 @@ class Desk:
         self._unanswered.add(verb)
         while True:
             try:
-                answer = await self._persist(verb, method, lambda: call(self.key(verb)), may_leave, in_time)
+                answer = await self._persistence.until_answered(
+                    verb, method, lambda: call(self.key(verb)), may_leave, in_time
+                )
             except KeyUselessError as error:
                 if error.reason != KEY_SPENT:
-                    await self._cases.review(snake(error.reason), f"{self.key(verb)}: {error}")
+                    ask = partial(self._persistence.until_answered, verb, method, lambda: call(self.key(verb)))
+                    found = await self._useless(error, self.key(verb), ask)
+                    if found is not None:
+                        self._unanswered.discard(verb)
+                        return found
                 elif pause:
                     # One spoilt key is an accident; a row of them is a gateway in trouble, which is not to be hammered.
                     self._cases.stuck(verb, error.reason)
@@ -215,84 +250,25 @@ class Desk:
                 self._unanswered.discard(verb)
                 return answer
 
-    async def _persist(
-        self,
-        step: str,
-        method: Callable[[PaymentActivities, C], Awaitable[A]],
-        call: Callable[[], C],
-        may_leave: bool = False,
-        in_time: bool = False,
-    ) -> A:
-        """Repeat the call until it has an answer, and say so where people look when that takes long.
+    async def _useless(self, error: KeyUselessError, key: str, ask: Callable[[], Awaitable[Answer]]) -> Answer | None:
+        """A person decides; the answer where looking again has shown it, None for a new operation."""
+        found: list[Answer] = []
 
-        Raises NothingHappenedError when it `may_leave`, GivenUpError when it is of use only `in_time` and that is over.
-        """
-        await self._journal.write()
-        policy = self._command.policy
-        patience = timedelta(seconds=policy.failover_after_seconds if may_leave else policy.stuck_after_seconds)
-        cut_short, pause, cause, tried = may_leave, options.STUCK_PAUSE, "timer", False
-        # Tried once in any case: where the story is told anew, what was asked for then has its answer.
-        while not (tried and in_time and self._is_unwanted()):
-            tried = True
-            try:
-                answer = await self._call(step, method, call(), patience)
-            except ActivityError as error:
-                if is_cancelled_exception(error):
-                    raise
-                reason = reason_of(error)
-                if reason == NEVER_ASKED:
-                    break
-                if reason in USELESS_KEY:
-                    raise KeyUselessError(reason, str(error.cause)) from error
-                if reason == NOTHING_HAPPENED or (may_leave and await self._is_absent(patience)):
-                    self._cases.unstuck(cause)
-                    raise NothingHappenedError(left_for(error)) from error
-                if cut_short:
-                    # It was only to be seen whether to leave. What was opened after all is found by the next try.
-                    cut_short, patience = False, timedelta(seconds=policy.stuck_after_seconds)
-                    continue
-                self._cases.stuck(step, reason)
-                cause = await self._pause(pause, in_time)
-                pause = min(2 * pause, options.STUCK_PAUSE_AT_MOST)
-            else:
-                self._cases.unstuck(cause)
-                return answer
-        raise GivenUpError(step)
+        async def settled() -> bool:
+            with suppress(KeyUselessError):
+                found.append(await ask())
+            return bool(found)
 
-    async def _call(
-        self, step: str, method: Callable[[PaymentActivities, C], Awaitable[A]], call: C, patience: timedelta
-    ) -> A:
-        return await workflow.execute_activity_method(
-            method,
-            call,
-            start_to_close_timeout=options.GATEWAY_ATTEMPT,
-            schedule_to_close_timeout=patience,
-            retry_policy=options.GATEWAY_RETRY,
-            summary=f"{step} {self._command.amount} at {self.gateway}",
-        )
+        await self._cases.review(CaseKind(snake(error.reason)), f"{key}: {error}", settled=settled)
+        return found[0] if found else None
 
-    async def _pause(self, pause: timedelta, in_time: bool) -> str:
-        if not in_time:
-            return await self._cases.pause(pause)
-        left = max(self._command.expires_at - workflow.now(), timedelta())
-        return await self._cases.pause(min(pause, left), lambda: self._mailbox.stops)
+    async def is_settled_elsewhere(self, gateway: str, payment_id: str) -> bool:
+        """Whether a payment at a gateway that was left has come to nothing, or all of it went back."""
+        call = LookUp(gateway, self._command.checkout_id, payment_id)
+        payment = await self._persistence.until_answered("look up", PaymentActivities.look_up_payment, lambda: call)
+        return payment is None or is_at_rest(payment)
 
-    def _is_unwanted(self) -> bool:
-        return self._mailbox.stops or workflow.now() >= self._command.expires_at
-
-    async def _is_absent(self, patience: timedelta) -> bool:
-        """Whether what was asked for has certainly come to nothing, although no answer told so.
-
-        Either the gateway shows every payment by our reference and shows none, or nothing but our own capture could
-        take money from one that it made after all, and this saga will not ask for it.
-        """
-        account = self._journal.account
-        if not account.finds_by_reference:
-            return not account.voids_unpaid
-        call = LookUp(account.gateway, self._command.checkout_id, None)
-        try:
-            return await self._call("look up", PaymentActivities.look_up_payment, call, patience) is None
-        except ActivityError as error:
-            if is_cancelled_exception(error):
-                raise
-            return False
+    async def look_up_dispute(self, gateway: str, dispute_id: str) -> DisputeSnapshot | None:
+        """The dispute as the gateway states it now, by the gateway's own id."""
+        call = LookUpDispute(gateway, dispute_id)
+        return await self._persistence.until_answered("look up", DisputeActivities.look_up_dispute, lambda: call)

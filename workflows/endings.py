@@ -44,6 +44,14 @@ class NoSaleError(Exception):
         self.reason, self.cause, self.failure, self.tender = reason, cause, failure, tender
 
 
+class MarkedPaidError(Exception):
+    """A person has seen that the money is there. `evidence`: the gateway's own id of it."""
+
+    def __init__(self, evidence: str) -> None:
+        super().__init__(evidence)
+        self.evidence = evidence
+
+
 def failure_of(decline: Decline) -> Failure:
     """A gateway's no, as the checkout tells it."""
     return Failure(decline.code, decline.message)

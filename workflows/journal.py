@@ -1,5 +1,6 @@
 """The one pen that writes a checkout's state: on the books, and where people look."""
 
+import asyncio
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime
@@ -7,21 +8,28 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeUpdate
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 from activities.books import BookActivities
-from activities.contract import OnBooks, Record
+from activities.contract import NoteCall, OnBooks, Record
 from domain.booked import catch_up
+from domain.case import CaseMark
 from domain.checkout import CheckoutStatus
 from domain.money import Money
 from domain.payment import PaymentSnapshot
+from domain.postings import Transaction
 from domain.saga import CheckoutCommand, GatewayAccount
 from domain.states import ENDED, NOTHING_TAKEN, CheckoutState, check_transition
 from domain.timeline import Entry, EventType, JsonScalar
+from ledger.contract import Note
 from workflows import options
 from workflows.letters import tell
 from workflows.search_attributes import GATEWAY, PAYMENT_STATE, STUCK, WAITING_SINCE
 
+_HELP = (
+    "**Stuck**: `act` (an update) does what its open case allows, `retry_now` (a signal) tries again at once; "
+    "a cancel gives everything back."
+)
 _OVERTAKING = ENDED | {CheckoutState.REFUNDING}
 
 
@@ -41,6 +49,9 @@ class Journal:
         self.booked = on_books.booked
         self.written = on_books.status
         self.prefix = ""
+        self.overtaken: OvertakenError | None = None
+        self._sold = False
+        self._writing = asyncio.Lock()
         self._names: Counter[str] = Counter()
         self._noted: list[Entry] = []
         self._waiting_since: datetime | None = None
@@ -49,6 +60,11 @@ class Journal:
     def account(self) -> GatewayAccount:
         """Where the payment is, or is to be opened."""
         return self.command.account(self.status.gateway or self.command.gateway)
+
+    @property
+    def sold(self) -> bool:
+        """Whether the sale was made, whatever came of it."""
+        return self._sold or self.state is CheckoutState.COMPLETED
 
     @property
     def state(self) -> CheckoutState:
@@ -64,16 +80,19 @@ class Journal:
         payment: PaymentSnapshot | None = None,
         event: EventType | None = None,
         details: dict[str, JsonScalar] | None = None,
+        transactions: tuple[Transaction, ...] = (),
+        case: CaseMark | None = None,
         **changes: Any,
     ) -> None:
         """Note a state change, or a fact learnt in the same state, with the money that `payment` shows has moved.
 
+        `transactions` are those that no gateway shows, but a person has ordered; `case` is opened or closed by the row.
         A `payment` that shows less captured than the books have must be fresh: see `Desk.fresh`.
         `name` tells the row apart within the checkout (the state's own name by default); `changes` are fields of
         CheckoutStatus.
         """
         check_transition(self.state, state)
-        transactions = catch_up(self.booked, payment) if payment else ()
+        transactions += catch_up(self.booked, payment) if payment else ()
         for transaction in transactions:
             self.booked = self.booked.after(transaction)
         assert state not in NOTHING_TAKEN or not self.booked.captured_minor, f"{state} with money on the books"
@@ -86,10 +105,51 @@ class Journal:
             **changes,
         )
         key = self._key(name or state)
-        self._noted.append(Entry(key, self.status, cause, workflow.now(), details or {}, transactions, event))
+        self._noted.append(Entry(key, self.status, cause, workflow.now(), details or {}, transactions, event, case))
 
     async def write(self) -> None:
         """Put on the books what was noted. Repeated or interrupted, it writes each entry once."""
+        async with self._writing:
+            if self.overtaken is not None:
+                overtaken, self.overtaken = self.overtaken, None
+                raise overtaken
+            await self._write()
+
+    async def mark(
+        self,
+        name: str,
+        cause: str,
+        details: dict[str, JsonScalar],
+        case: CaseMark | None = None,
+        event: EventType | None = None,
+    ) -> None:
+        """Write a row that leaves the state as it is; for handlers, which run beside the story.
+
+        Raises ApplicationError when the books are further than the workflow knows; the story learns it by `overtaken`.
+        """
+        self.enter(self.state, cause, name=name, details=details, case=case, event=event)
+        try:
+            await self.write()
+        except OvertakenError as overtaken:
+            self.overtaken = overtaken
+            raise ApplicationError(f"the checkout is {overtaken}", type="NotAllowed", non_retryable=True) from overtaken
+
+    async def note(self, payment: PaymentSnapshot, cause: str) -> OnBooks:
+        """Write down what was learnt after the sale, as others may do at the same time; answers where it stands now."""
+        await self.write()
+        before = self.written
+        await workflow.execute_local_activity_method(
+            BookActivities.note,
+            NoteCall(self.command.checkout_id, Note(cause, workflow.now(), payment)),
+            start_to_close_timeout=options.BOOKS_ATTEMPT,
+            retry_policy=options.BOOKS_RETRY,
+        )
+        on_books = await self.read()
+        self.written = before
+        self._show()
+        return on_books
+
+    async def _write(self) -> None:
         if not self._noted:
             return
         entries = tuple(self._noted)
@@ -113,6 +173,7 @@ class Journal:
         )
         self.status = self.written = on_books.status
         self.booked = on_books.booked
+        self._sold = on_books.sold
         self._noted = []
         return on_books
 
@@ -165,7 +226,7 @@ class Journal:
         if status.waiting_for and self._waiting_since:
             lines += ["", f"**Waits for** {status.waiting_for}, since {self._waiting_since:%Y-%m-%d %H:%M:%S} UTC."]
         if status.stuck:
-            lines += ["", "**Stuck**: `retry_now` (a signal) tries again at once; a cancel gives everything back."]
+            lines += ["", _HELP]
         return "\n".join(lines) + "\n"
 
     def _money(self) -> list[str]:

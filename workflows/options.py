@@ -24,6 +24,16 @@ SILENCE = timedelta(days=3)
 # A hold that the shop has not confirmed is released this long before the gateway would let it lapse.
 HOLD_MARGIN = timedelta(hours=1)
 
+# The gateway counts a hold's age by its own clock: a new one is asked for this much later than it may be.
+RENEWAL_MARGIN = timedelta(minutes=5)
+
+# A dispute takes weeks, and whatever happens to it is told by webhook: it is asked after this rarely, doubling.
+DISPUTE_POLL = timedelta(hours=6)
+DISPUTE_POLL_AT_MOST = timedelta(days=1)
+
+# What becomes of a dispute that nobody has answered in time is decided by the gateway, soon after the deadline.
+DECISION_MARGIN = timedelta(hours=1)
+
 # A tender that its split checkout has left without a word for this long lets go of what it only holds.
 SPLIT_SILENCE = timedelta(days=1)
 

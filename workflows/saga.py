@@ -9,10 +9,11 @@ from domain.states import ENDED
 from workflows.commands import Commands
 from workflows.endings import NoSaleError
 from workflows.journal import OvertakenError
+from workflows.orders import Acting
 from workflows.shield import shielded
 
 
-class Saga(Commands):
+class Saga(Acting, Commands):
     """A subclass says how it sells, how it gives back, and what is left to do after the end, if anything."""
 
     async def _sell(self) -> None:
@@ -36,6 +37,7 @@ class Saga(Commands):
             if workflow.in_workflow() and self._journal.written.state in ENDED:
                 await shielded(workflow.wait_condition(workflow.all_handlers_finished))
         await shielded(self._see_to_the_rest())
+        await shielded(workflow.wait_condition(workflow.all_handlers_finished))
         return self._journal.status
 
     async def _sell_or_undo(self) -> None:

@@ -10,6 +10,10 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 
+from domain.dispute import DisputeSnapshot
+from domain.money import Money
+from domain.payment import RefundStatus
+from domain.refund import Refund
 from domain.saga import CheckoutCommand
 
 PAYMENT_STATE = SearchAttributeKey.for_keyword("PaymentState")
@@ -35,13 +39,27 @@ SEARCH_ATTRIBUTES: tuple[AnyKey, ...] = (
 
 def at_start(command: CheckoutCommand) -> TypedSearchAttributes:
     """The attributes a checkout starts with; given at the start they cost no event."""
+    return _attributes("processing", command.gateway, command.order_id, command.amount)
+
+
+def of_refund(refund: Refund, order_id: str, gateway: str) -> TypedSearchAttributes:
+    """The attributes that a refund's workflow starts with."""
+    return _attributes(RefundStatus.PENDING, gateway, order_id, refund.amount)
+
+
+def of_dispute(dispute: DisputeSnapshot, order_id: str) -> TypedSearchAttributes:
+    """The attributes that a dispute's workflow starts with."""
+    return _attributes(dispute.state, dispute.gateway, order_id, dispute.amount)
+
+
+def _attributes(state: str, gateway: str, order_id: str, amount: Money) -> TypedSearchAttributes:
     return TypedSearchAttributes(
         [
-            SearchAttributePair(PAYMENT_STATE, "processing"),
-            SearchAttributePair(GATEWAY, command.gateway),
-            SearchAttributePair(ORDER_ID, command.order_id),
-            SearchAttributePair(AMOUNT_MINOR, command.amount.minor),
-            SearchAttributePair(CURRENCY, command.amount.currency),
+            SearchAttributePair(PAYMENT_STATE, str(state)),
+            SearchAttributePair(GATEWAY, gateway),
+            SearchAttributePair(ORDER_ID, order_id),
+            SearchAttributePair(AMOUNT_MINOR, amount.minor),
+            SearchAttributePair(CURRENCY, amount.currency),
             SearchAttributePair(STUCK, False),
         ]
     )

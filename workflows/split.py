@@ -7,6 +7,7 @@ from temporalio import workflow
 
 from activities.contract import OnBooks
 from domain.booked import Booked
+from domain.case import CaseKind
 from domain.checkout import CaptureMode, CheckoutStatus, Failure
 from domain.saga import EndReason, Verdict
 from domain.split import SplitCommand, is_held, is_taken, why_lost
@@ -37,6 +38,7 @@ class SplitCheckoutWorkflow(Saga):
         self._pen = SplitJournal(split, start)
         super().__init__(split.checkout, self._pen)
         self._cases = Cases(self._pen, self._mailbox)
+        self._orders = self._cases.orders
         self._tenders = Tenders(split, self._pen, self._cases)
 
     @workflow.run
@@ -121,9 +123,15 @@ class SplitCheckoutWorkflow(Saga):
 
     async def _settle(self, as_decided: Callable[[CheckoutStatus], bool], fault: str) -> None:
         """An operator can end a tender, or reset and cancel this workflow, in the moment of the decision."""
+
+        async def settled() -> bool:
+            await self._tenders.look()
+            return all(as_decided(tender) for tender in self._pen.tenders)
+
         odd = [str(n) for n, tender in enumerate(self._pen.tenders, start=1) if not as_decided(tender)]
         if odd:
-            await self._cases.review("tender_against_decision", f"tender {', '.join(odd)} was {fault}")
+            message = f"tender {', '.join(odd)} was {fault}"
+            await self._cases.review(CaseKind.TENDER_AGAINST_DECISION, message, settled=settled)
 
     async def _until(self, reached: Callable[[], bool]) -> None:
         """Until the tenders are so. Raises NoSaleError when one is lost or the shop gives up."""

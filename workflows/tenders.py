@@ -11,6 +11,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.workflow import ChildWorkflowCancellationType, ChildWorkflowHandle, ParentClosePolicy
 
 from activities.books import BookActivities
+from domain.case import CaseKind
 from domain.saga import CheckoutCommand, Verdict
 from domain.split import SplitCommand
 from domain.states import ENDED
@@ -148,7 +149,13 @@ class Tenders:
     async def _find(self, place: int) -> None:
         """Its workflow was terminated before it had ended: only a person can make it go on, by a reset."""
         message = f"the workflow of tender {place + 1} is closed, and the tender has not ended: reset it, then go on"
-        await self._cases.review("tender_gone", message)
+
+        async def settled() -> bool:
+            await self.look()
+            return self._has_ended(place)
+
+        at_stake = self._split.tenders[place].amount.minor
+        await self._cases.review(CaseKind.TENDER_GONE, message, at_stake=at_stake, settled=settled)
         self._handles.pop(place, None)
         self._unheard.discard(place)
         self._told.pop(place, None)

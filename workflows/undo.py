@@ -3,11 +3,13 @@
 from temporalio import workflow
 
 from domain.booked import catch_up, is_lost, is_lower
+from domain.case import CaseKind
 from domain.checkout import Failure
+from domain.money import Money
 from domain.outcomes import Completed, Declined, Pending
 from domain.payment import Decline, PaymentSnapshot, PaymentStatus, RefundSnapshot, RefundStatus
 from domain.saga import EndReason
-from domain.states import ENDED, CheckoutState
+from domain.states import ENDED, NOTHING_TAKEN, CheckoutState
 from domain.timeline import EventType
 from gateways.contract import Verb
 from workflows import options, patches
@@ -15,6 +17,7 @@ from workflows.cases import Cases
 from workflows.desk import Desk
 from workflows.endings import ENDS, FAILURES
 from workflows.journal import Journal
+from workflows.orders import WrittenOffError
 
 
 class Undo:
@@ -44,14 +47,20 @@ class Undo:
         self._void_pause = options.STUCK_PAUSE
 
     async def run(self) -> None:
-        """Go on until the gateway says that nothing is held and nothing is kept."""
+        """Go on until the gateway says that nothing is held and nothing is kept, or a person lets it be."""
         self._cases.leave_all(self._cause)
+        try:
+            await self._give_everything_back()
+        except WrittenOffError as written_off:
+            self._cases.write_off(written_off.waiting)
+        await self._journal.write()
+
+    async def _give_everything_back(self) -> None:
         payment = await self._heed_loss(await self._desk.look_up())
         while not self._is_over(payment):
             payment = await self._heed_loss(await self._step(payment))
         self._cases.overcome(self._cause)
         self._note_end(payment)
-        await self._journal.write()
 
     def _is_over(self, payment: PaymentSnapshot | None) -> bool:
         """Whether nothing is held and nothing is kept. A captured payment that the gateway no longer shows is not."""
@@ -66,9 +75,14 @@ class Undo:
                 # Where nothing but our own capture takes the money, it is enough never to ask for one.
                 return not self._journal.account.voids_unpaid and not self._desk.is_unanswered(self._desk.taking)
             case PaymentStatus.CAPTURED:
-                return payment.refunded(RefundStatus.SUCCEEDED) == payment.captured
+                returned = payment.refunded(RefundStatus.SUCCEEDED).minor
+                return returned + self._journal.booked.written_off_minor >= payment.captured.minor
             case _:
                 return False
+
+    async def _is_settled(self) -> bool:
+        """Whether a look shows that nothing is left to be done."""
+        return self._is_over(await self._desk.look_up())
 
     def _is_outdated(self, payment: PaymentSnapshot) -> bool:
         """Whether it is shown as before the money was taken, with no word of a loss: a gateway's reads may lag."""
@@ -76,16 +90,21 @@ class Undo:
 
     async def _heed_loss(self, payment: PaymentSnapshot | None) -> PaymentSnapshot | None:
         """More was given back than is taken, since the capture failed after the refund: only a person can settle it."""
-        if payment is None or payment.refunded(RefundStatus.SUCCEEDED).minor <= payment.captured.minor:
+        if payment is None or (given := _given_too_much(payment)) <= 0:
             return payment
         if catch_up(self._journal.booked, payment):
-            await self._cases.capture_lost(payment)
+            await self._cases.capture_lost(payment, given, self._is_loss_settled)
         return payment
+
+    async def _is_loss_settled(self) -> bool:
+        payment = await self._desk.look_up()
+        return payment is not None and _given_too_much(payment) <= 0
 
     async def _step(self, payment: PaymentSnapshot | None) -> PaymentSnapshot | None:
         """Act on what the payment is now; answers what it is then."""
         if payment is None:
-            await self._cases.review("payment_unknown", "the gateway no longer shows the payment that was captured")
+            message = "the gateway no longer shows the payment that was captured"
+            await self._cases.review(CaseKind.PAYMENT_UNKNOWN, message, settled=self._is_shown)
             return await self._desk.look_up()
         if self._is_outdated(payment):
             return await self._wait()
@@ -101,8 +120,14 @@ class Undo:
             case _:
                 return await self._void(payment)
 
+    async def _is_shown(self) -> bool:
+        return await self._desk.look_up() is not None
+
     async def _void(self, payment: PaymentSnapshot) -> PaymentSnapshot | None:
-        if catch_up(self._journal.booked, payment):
+        if payment.captured.minor and self._journal.state in NOTHING_TAKEN:
+            # A part of it was taken after the end: the rest is released, and the part goes back.
+            self._enter_refunding(payment)
+        elif catch_up(self._journal.booked, payment):
             # A hold that no webhook told of: it goes on the books before it is released.
             self._journal.enter(self._journal.state, self._cause, name="found_held", payment=payment)
         match await self._desk.void(payment.payment_id):
@@ -116,7 +141,7 @@ class Undo:
                 return await self._told_of_void(asked)
             case Declined(decline=decline):
                 message = f"the gateway will not void: {decline.gateway_code}"
-                self._cause = await self._cases.review("void_declined", message)
+                self._cause = await self._cases.review(CaseKind.VOID_DECLINED, message, settled=self._is_settled)
                 self._desk.next_attempt(Verb.VOID)
         return await self._desk.look_up()
 
@@ -159,8 +184,8 @@ class Undo:
         self._enter_refunding(payment)
         refund = self._our_refund(payment)
         if refund and refund.status is RefundStatus.FAILED:
-            return await self._try_again("refund_failed", refund.failure_code or "unknown", payment)
-        left = payment.captured - payment.refunded(RefundStatus.SUCCEEDED, RefundStatus.PENDING)
+            return await self._try_again(CaseKind.REFUND_FAILED, refund.failure_code or "unknown", payment)
+        left = self._left_of(payment)
         if left.minor and refund and refund.status is RefundStatus.SUCCEEDED:
             # Ours went through and still something is left, because somebody else's refund came back.
             self._desk.next_attempt(Verb.REFUND)
@@ -169,13 +194,21 @@ class Undo:
         answer = await self._desk.refund(payment.payment_id, left)
         self._asked.add(self._desk.key(Verb.REFUND))
         if isinstance(answer, Declined):
-            return await self._try_again("refund_declined", answer.decline.gateway_code, None)
+            return await self._try_again(CaseKind.REFUND_DECLINED, answer.decline.gateway_code, None)
         return await self._desk.look_up()
 
-    async def _try_again(self, reason: str, code: str, payment: PaymentSnapshot | None) -> PaymentSnapshot | None:
+    def _left_of(self, payment: PaymentSnapshot) -> Money:
+        """What neither went back, nor is on its way back, nor was let be."""
+        returned = payment.refunded(RefundStatus.SUCCEEDED, RefundStatus.PENDING).minor
+        left = payment.captured.minor - returned - self._journal.booked.written_off_minor
+        return Money(max(0, left), payment.captured.currency)
+
+    async def _try_again(self, kind: CaseKind, code: str, payment: PaymentSnapshot | None) -> PaymentSnapshot | None:
         """A refund came to nothing: a person looks, then it is asked for anew, as a new operation."""
         message = f"the gateway did not give the money back: {code}"
-        self._cause = await self._cases.review(reason, message, payment=payment, event=EventType.REFUND_FAILED)
+        self._cause = await self._cases.review(
+            kind, message, payment=payment, event=EventType.REFUND_FAILED, settled=self._is_settled
+        )
         self._desk.next_attempt(Verb.REFUND)
         return await self._desk.look_up()
 
@@ -215,6 +248,10 @@ class Undo:
         if payment is None or not payment.captured.minor:
             self._enter_kept_nothing(payment)
             return
+        if self._started_in is CheckoutState.WRITTEN_OFF and not self._asked:
+            # What a person let be stays so; only the books learn what has become of the rest.
+            self._journal.enter(CheckoutState.WRITTEN_OFF, self._cause, name="found_at_gateway", payment=payment)
+            return
         self._enter_refunding(payment)
         returned = payment.refunded(RefundStatus.SUCCEEDED)
         self._journal.enter(
@@ -243,3 +280,8 @@ class Undo:
             stuck=False,
             waiting_for=None,
         )
+
+
+def _given_too_much(payment: PaymentSnapshot) -> int:
+    """By how much more was given back than is taken."""
+    return payment.refunded(RefundStatus.SUCCEEDED).minor - payment.captured.minor

@@ -13,16 +13,21 @@ import pytest
 from api.__main__ import Server, server_config
 from api.app import create_app
 from api.auth import Authenticator
+from api.meter import Meter
 from api.services import Services
 from config.routes import Routes
 from gateways.stripe.adapter import StripeGateway
 from gateways.stripe.options import StripeOptions
 from ledger.books import Books
 from ledger.breakers import Breakers
+from ledger.cases import CaseBook
+from ledger.disputes import Disputes
 from ledger.engine import create_engine
+from ledger.figures import read_figures
 from ledger.idempotency import IdempotencyKeys
 from ledger.inbox import Inbox
 from ledger.keys import ApiKeys
+from ledger.refunds import Refunds
 
 from .stand_in import StandInSagas
 
@@ -84,6 +89,10 @@ async def serving(database_url: str, keys_url: str | None = None, **changed: obj
     sagas = StandInSagas(books)
     parts: dict[str, Any] = {
         "books": books,
+        "refunds": Refunds(engine),
+        "disputes": Disputes(engine),
+        "cases": CaseBook(engine),
+        "meter": Meter(lambda: read_figures(engine), inbox),
         "idempotency": IdempotencyKeys(engine),
         "inbox": inbox,
         "authenticator": Authenticator(keys),
@@ -108,7 +117,7 @@ async def serving(database_url: str, keys_url: str | None = None, **changed: obj
             assert not serving_task.done(), "the API did not start"
             await asyncio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
-        secret = (await keys.create("tests", ["read", "write"]))[1]
+        secret = (await keys.create("tests", ["read", "write", "refund"]))[1]
         url = f"http://127.0.0.1:{port}"
         async with (
             httpx.AsyncClient(base_url=url, headers=bearer(secret), timeout=30) as client,

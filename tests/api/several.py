@@ -24,18 +24,24 @@ BROAD = Capabilities(
     currencies={"EUR": CurrencyRule(2), "USD": CurrencyRule(2), "ISK": CurrencyRule(2, step=100)},
     capture_modes=frozenset(CaptureMode),
     partial_capture=True,
-    several_captures=False,
+    several_captures=True,
     void_before_authorization=True,
     modifications=Modifications.SYNCHRONOUS,
     webhook_authentication=WebhookAuthentication.HMAC_BODY,
     lookup_by_reference=True,
+    reauthorize_after=timedelta(days=4),
+    answers_disputes=frozenset({Verb.SUBMIT_EVIDENCE, Verb.ACCEPT_DISPUTE}),
 )
-# Its keys live six hours and its holds three days; it counts whole euros, from ten on.
+# Its keys live six hours and its holds three days; it counts whole euros, from ten on, captures once, and does not
+# talk about disputes with programs.
 NARROW = replace(
     BROAD,
     key_lifetime=dict.fromkeys(Verb, timedelta(hours=6)),
     hold_lifetime=timedelta(days=3),
     currencies={"EUR": CurrencyRule(0, smallest=10)},
+    several_captures=False,
+    reauthorize_after=None,
+    answers_disputes=frozenset(),
 )
 # It cannot hold money, and forgets payments that nobody pays within an hour.
 AT_ONCE = replace(BROAD, capture_modes=frozenset({CaptureMode.AUTOMATIC}), payable_for=timedelta(hours=1))

@@ -14,8 +14,10 @@ FIELDS = {
     "amount",
     "currency",
     "gateway",
+    "amount_capturable",
     "amount_captured",
     "amount_refunded",
+    "on_hold_expiry",
     "next_action",
     "failure",
     "created_at",
@@ -142,7 +144,7 @@ async def test_the_timeline_is_a_chain(api: Api) -> None:
     ]
     assert rows[1]["previous_hash"] == rows[0]["hash"]
     assert rows[0]["details"] == {"amount": 4200, "currency": "USD", "gateway": "stripe", "capture": "automatic"}
-    assert set(rows[0]) == {"sequence", "state", "cause", "at", "details", "hash", "previous_hash"}
+    assert set(rows[0]) == {"sequence", "key", "state", "cause", "at", "details", "hash", "previous_hash"}
 
 
 async def test_a_checkout_nobody_paid_has_no_postings(api: Api) -> None:

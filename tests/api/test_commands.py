@@ -23,7 +23,17 @@ async def paid(api: Api, state: S = S.PAID) -> str:
 
 def test_the_stand_in_is_called_as_the_sagas_are() -> None:
     """What these tests prove about calls holds for the real sagas only while the signatures are the same."""
-    for command in ("open", "confirm", "reject", "cancel"):
+    for command in (
+        "open",
+        "confirm",
+        "capture",
+        "reject",
+        "cancel",
+        "start_refund",
+        "submit_evidence",
+        "accept",
+        "act",
+    ):
         assert inspect.signature(getattr(StandInSagas, command)) == inspect.signature(getattr(Sagas, command))
 
 

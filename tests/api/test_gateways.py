@@ -40,6 +40,10 @@ async def test_gateways_are_listed_with_what_they_can_do(shop: Several) -> None:
     assert listed[1]["live"] is False
     assert (can["hold_lifetime_seconds"], can["key_lifetime_seconds"]["create"]) == (259_200, 21_600)
     assert (can["capture_modes"], can["modifications"]) == (["automatic", "on_confirm"], "synchronous")
+    later = ("several_captures", "reauthorize_after_seconds", "answers_disputes", "lists_events")
+    assert [can[name] for name in later] == [False, None, [], False]
+    broad = listed[0]["capabilities"]
+    assert [broad[name] for name in later] == [True, 4 * 86_400, ["accept_dispute", "submit_evidence"], False]
     # The gateway counts whole euros from ten on.
     assert can["currencies"] == [
         {"currency": "EUR", "exponent": 0, "min": 1000, "max": 9_999_999_900, "multiple_of": 100}

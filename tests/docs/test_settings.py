@@ -40,7 +40,7 @@ def test_every_bound_is_described() -> None:
     bounded = {
         name: [bound for rule in field.metadata for bound in (getattr(rule, "ge", None), getattr(rule, "le", None))]
         for name, field in variables().items()
-        if field.metadata and field.annotation is float
+        if field.metadata and field.annotation in (float, int)
     }
     assert bounded
     for name, bounds in bounded.items():

@@ -4,9 +4,11 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
+from temporalio.testing import WorkflowEnvironment
 
 from devstack.temporal import temporal_server
 from tests.conftest import new_database
+from tests.workflows.long_clock import skipping_server
 from tests.workflows.several import HASTY, further_gateways
 from tests.workflows.support import Shop, running_shop
 
@@ -50,4 +52,21 @@ async def shops(
         running_shop(tmp_path_factory.mktemp("failover"), url, temporal_address, further_gateways) as running,
     ):
         running.policy = HASTY
+        yield running
+
+
+@pytest.fixture
+async def skipping() -> AsyncIterator[WorkflowEnvironment]:
+    """A Temporal server whose clock runs ahead while a result is awaited; for one test, since no clock goes back."""
+    async with skipping_server() as environment:
+        yield environment
+
+
+@pytest.fixture
+async def long_shop(
+    tmp_path_factory: pytest.TempPathFactory, fresh_database_url: str, skipping: WorkflowEnvironment
+) -> AsyncIterator[Shop]:
+    """A stack on that server, with books of its own."""
+    address = skipping.client.service_client.config.target_host
+    async with running_shop(tmp_path_factory.mktemp("long"), fresh_database_url, address) as running:
         yield running

@@ -4,14 +4,11 @@ Runs on a stack of its own. The file name is the ending and the day it was saved
 """
 
 import asyncio
-import json
-import re
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from devstack import postgres
 from devstack.temporal import temporal_server
@@ -19,11 +16,17 @@ from domain.checkout import CaptureMode, Checkout
 from domain.money import Money
 from domain.saga import SagaPolicy
 from ledger.migrate import migrate
+from tests.workflows.after_sale_endings import SCENARIOS as AFTER_SALE_SCENARIOS
+from tests.workflows.capture_endings import LONG_SCENARIOS
+from tests.workflows.capture_endings import SCENARIOS as CAPTURE_SCENARIOS
+from tests.workflows.case_endings import SCENARIOS as CASE_SCENARIOS
 from tests.workflows.gateway_endings import SCENARIOS as GATEWAY_SCENARIOS
+from tests.workflows.long_clock import skipping_server
+from tests.workflows.saved import FOLDER, write
 from tests.workflows.splits import Split, at_gateway, open_split, pay_all
 from tests.workflows.support import Shop, eventually, running_shop
 
-FOLDER = Path(__file__).parent / "histories"
+Scenario = Callable[[Shop], Awaitable[str]]
 
 
 async def completed(shop: Shop) -> str:
@@ -237,7 +240,6 @@ async def paid(shop: Shop, policy: SagaPolicy | None = None) -> Checkout:
 async def main() -> None:
     """Save what is missing."""
     FOLDER.mkdir(exist_ok=True)
-    have = {path.stem.split("@")[0] for path in FOLDER.glob("*.json")}
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -245,36 +247,38 @@ async def main() -> None:
         try:
             await migrate(url)
             async with temporal_server(folder) as address, running_shop(folder, url, address) as shop:
-                for scenario in (s for s in [*SCENARIOS, *GATEWAY_SCENARIOS] if s.__name__ not in have):
+                known = [*SCENARIOS, *GATEWAY_SCENARIOS, *CAPTURE_SCENARIOS, *AFTER_SALE_SCENARIOS, *CASE_SCENARIOS]
+                for scenario in missing(known):
                     await save(shop, scenario)
+            for scenario in missing(LONG_SCENARIOS):
+                await save_long(folder / scenario.__name__, url, scenario)
         finally:
             postgres.remove(folder / "postgres")
 
 
-async def save(shop: Shop, scenario: Callable[[Shop], Awaitable[str]]) -> None:
+def missing(scenarios: Iterable[Scenario]) -> list[Scenario]:
+    """Those that have no history yet."""
+    have = {path.stem.split("@")[0] for path in FOLDER.glob("*.json")}
+    return [scenario for scenario in scenarios if scenario.__name__ not in have]
+
+
+async def save(shop: Shop, scenario: Scenario) -> None:
     """Run to the ending and write its history."""
     handle = shop.parts.client.get_workflow_handle(await scenario(shop))
     await eventually(handle.describe, lambda description: description.close_time is not None)
-    path = FOLDER / f"{scenario.__name__}@{datetime.now(UTC):%Y-%m-%d}.json"
-    history = json.loads((await handle.fetch_history()).to_json())
-    path.write_text(json.dumps(without_machine(history), indent=1) + "\n")
-    print(path.name)  # noqa: T201
+    await write(handle, scenario.__name__)
 
 
-_STICKY_QUEUE = re.compile(r"\d+@.+-[0-9a-f]{32}")
-"""A worker's own queue: process, host and a random part."""
-
-
-def without_machine(value: Any) -> Any:
-    """The history without what only tells of the machine that made it: stack traces, process and host names."""
-    if isinstance(value, str) and _STICKY_QUEUE.fullmatch(value):
-        return "sticky"
-    if isinstance(value, list):
-        return [without_machine(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    kept = {key: item for key, item in value.items() if key not in ("stackTrace", "workerInstanceKey")}
-    return {key: "worker" if key == "identity" else without_machine(item) for key, item in kept.items()}
+async def save_long(folder: Path, url: str, scenario: Scenario) -> None:
+    """The same on a server that skips the time until the ending; one for each, since no clock goes back."""
+    folder.mkdir()
+    async with skipping_server() as environment:
+        address = environment.client.service_client.config.target_host
+        async with running_shop(folder, url, address) as shop:
+            handle = shop.parts.client.get_workflow_handle(await scenario(shop))
+            async with environment.time_skipping_unlocked():
+                await handle.result()
+            await write(handle, scenario.__name__)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from domain.checkout import CaptureMode, Checkout, CheckoutRecord, CheckoutStatu
 from domain.money import Money
 from domain.saga import SagaPolicy
 from domain.states import CheckoutState
-from domain.timeline import Entry, EventType, TimelineRow
+from domain.timeline import Entry, EventType, TimelineRow, terms_of
 from gateways.registry import Builder, build_gateways, close_all
 from ledger.books import Books
 from ledger.breakers import Breakers
@@ -92,7 +92,15 @@ class Shop:
         checkout = replace(checkout, **changes)
         status = CheckoutStatus(CheckoutState.PROCESSING)
         await self.books.create_checkout(
-            checkout, Entry("created", status, "api", checkout.created_at, event=EventType.CHECKOUT_CREATED)
+            checkout,
+            Entry(
+                "created",
+                status,
+                "api",
+                checkout.created_at,
+                details=terms_of(checkout),
+                event=EventType.CHECKOUT_CREATED,
+            ),
         )
         self.checkouts.append(checkout.id)
         return checkout

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 import worker
-from api.dispatcher import UNKNOWN_TRIES
+from api.deliveries import UNKNOWN_TRIES
 from domain.checkout import Checkout
 from ledger.contract import InboxItem
 from tests.workflows.several import left_for, sold

@@ -1,53 +1,17 @@
 """Waits of hours and weeks, on a server that skips time; the gateway, the books and the webhooks stay real."""
 
-import sys
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from temporalio.client import WorkflowFailureError
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from domain.checkout import CaptureMode, Checkout, CheckoutStatus
+from domain.checkout import CaptureMode
 from domain.saga import SagaPolicy
-from tests.workflows.support import Shop, eventually, running_shop
-from workflows.checkout import CheckoutWorkflow
-from workflows.search_attributes import SEARCH_ATTRIBUTES, add_search_attributes
-
-TEST_SERVER = Path(sys.executable).with_name("temporal-test-server")
-
+from tests.workflows.long_clock import end_of
+from tests.workflows.support import Shop, eventually
 
 PATIENT = SagaPolicy()
-
-
-@pytest.fixture
-async def skipping() -> AsyncIterator[WorkflowEnvironment]:
-    """A Temporal server whose clock runs ahead while a result is awaited; for one test, since no clock goes back."""
-    async with await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=str(TEST_SERVER), data_converter=pydantic_data_converter
-    ) as environment:
-        # An attribute the server does not know would stop every test.
-        await add_search_attributes(environment.client, SEARCH_ATTRIBUTES)
-        yield environment
-
-
-@pytest.fixture
-async def long_shop(
-    tmp_path_factory: pytest.TempPathFactory, fresh_database_url: str, skipping: WorkflowEnvironment
-) -> AsyncIterator[Shop]:
-    """A stack on that server, with books of its own."""
-    address = skipping.client.service_client.config.target_host
-    async with running_shop(tmp_path_factory.mktemp("long"), fresh_database_url, address) as running:
-        yield running
-
-
-async def end_of(skipping: WorkflowEnvironment, checkout: Checkout) -> CheckoutStatus:
-    """The checkout's final status, time being skipped until then."""
-    handle = skipping.client.get_workflow_handle_for(CheckoutWorkflow.run, checkout.workflow_id)
-    async with skipping.time_skipping_unlocked():
-        return await handle.result()
 
 
 async def test_a_day_of_waiting_ends_in_expiry(long_shop: Shop, skipping: WorkflowEnvironment) -> None:

@@ -143,13 +143,13 @@ def tell_otherwise(
 ) -> None:
     """From now on PayPal states this order otherwise; the sandbox knows no capture that is taken back later."""
     reader = shop.parts.gateways["paypal"]._reader  # type: ignore[attr-defined]
-    read = reader._read_if_there
+    read = reader.read_if_there
 
     async def otherwise(path: str) -> Any:
         stated = await read(path)
         return change(stated) if stated is not None and path.endswith(f"/orders/{payment_id}") else stated
 
-    monkeypatch.setattr(reader, "_read_if_there", otherwise)
+    monkeypatch.setattr(reader, "read_if_there", otherwise)
 
 
 @pytest.mark.parametrize("word", ["DECLINED", "PENDING"])

@@ -11,11 +11,12 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
+from tests.workflows import after_sale_endings, capture_endings
+from tests.workflows.case_endings import SCENARIOS as CASE_SCENARIOS
 from tests.workflows.gateway_endings import SCENARIOS
+from worker import WORKFLOWS
 from workflows.checkout import CheckoutWorkflow
-from workflows.late_payment import LatePaymentWorkflow
 from workflows.runner import CHECKED
-from workflows.split import SplitCheckoutWorkflow
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
 ENDINGS = {
@@ -39,7 +40,10 @@ ENDINGS = {
     "split_tender_given_back",
     "split_capture_failed",
     "split_cancelled_by_operator",
-    *(scenario.__name__ for scenario in SCENARIOS),
+    *(scenario.__name__ for scenario in [*SCENARIOS, *CASE_SCENARIOS]),
+    *(scenario.__name__ for scenario in capture_endings.SCENARIOS),
+    *(scenario.__name__ for scenario in after_sale_endings.SCENARIOS),
+    *(scenario.__name__ for scenario in capture_endings.LONG_SCENARIOS),
 }
 
 
@@ -52,7 +56,7 @@ def test_every_ending_has_a_history() -> None:
 async def test_a_saved_history_replays(path: Path) -> None:
     """Today's code makes the decisions that the history shows."""
     replayer = Replayer(
-        workflows=[CheckoutWorkflow, SplitCheckoutWorkflow, LatePaymentWorkflow],
+        workflows=WORKFLOWS,
         workflow_runner=CHECKED,
         data_converter=pydantic_data_converter,
     )

@@ -136,12 +136,13 @@ async def test_the_names_that_others_use_are_pinned() -> None:
     kinds = (CheckoutWorkflow, SplitCheckoutWorkflow, LatePaymentWorkflow)
     checkout, split, late = (_Definition.must_from_class(kind) for kind in kinds)
     for whole in (checkout, split):
-        assert set(whole.updates) == {"open", "confirm", "reject", "cancel"}
+        assert set(whole.updates) >= {"open", "confirm", "reject", "cancel", "act"}
         assert set(whole.queries) == {"status", "unknown_signals"}
     always = {"gateway_fact", "retry_now", None}
     assert set(checkout.signals) == always | {"split_verdict"}
     assert set(split.signals) == always | {"tender_moved"}
     assert set(late.signals) == always
+    assert set(late.updates) == {"act"}
     assert (checkout.name, split.name, late.name) == ("Checkout", "SplitCheckout", "LatePayment")
 
 
