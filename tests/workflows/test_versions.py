@@ -16,7 +16,8 @@ from devstack import temporal, versions
 from devstack.errors import StackError
 from devstack.layout import ROOT
 from domain.checkout import CaptureMode, Checkout
-from tests.workflows.support import Shop
+from tests.workflows.after_sale import refund, refund_handle, refund_now, refund_until, sold
+from tests.workflows.support import Shop, eventually
 
 HOLD = {"capture": CaptureMode.ON_CONFIRM, "confirm_within_seconds": 3600}
 NEVER_STARTED = "never-started"
@@ -122,3 +123,17 @@ async def test_a_build_without_workers_is_never_current(shop: Shop, monkeypatch:
     monkeypatch.setattr(versions, "_KNOWN_SECONDS", 1.0)
     with pytest.raises(StackError, match=NEVER_STARTED):
         await versions.promote(shop.parts.client, NEVER_STARTED)
+
+
+async def test_what_lives_for_weeks_moves_on_by_itself(shop: Shop) -> None:
+    """A refund that waits for its gateway is not pinned: its old build may go, and the current one ends it."""
+    client = shop.parts.client
+    async with build(shop, "v6") as old:
+        await versions.promote(client, "v6")
+        record = await refund(old, await sold(old, means="refund_pending"), 4200)
+        await eventually(lambda: refund_now(old, record), lambda known: known.gateway_refund_id is not None)
+    async with build(shop, "v7") as new:
+        await versions.promote(client, "v7")
+        await new.world("stripe").settle()
+        await refund_until(new, record, "succeeded")
+        await refund_handle(new, record).result()
