@@ -61,7 +61,7 @@ def test_only_sales_that_are_made_have_cases_of_lost_money() -> None:
     assert lost == {"partially_captured", "completed", "refunded"}
 
 
-@pytest.mark.parametrize("state", NOTHING_TAKEN)
+@pytest.mark.parametrize("state", sorted(NOTHING_TAKEN))
 def test_money_without_a_sale_never_stays(state: CheckoutState) -> None:
     """Whatever is held or taken where nothing is to be is given back."""
     money = (G.HELD, G.PARTLY_CAPTURED, G.CAPTURED, G.RETURNED)
