@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateHandle, WorkflowUpdateStage
-from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import AutoUpgradeVersioningOverride, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from api.calls import SagaEndedError, called, heard, starting, within
 from domain.case import Case, CaseAnswer, CaseOrder
@@ -21,6 +21,8 @@ from workflows.refund import RefundWorkflow
 from workflows.search_attributes import at_start, of_dispute, of_refund
 
 _ACCEPTED = WorkflowUpdateStage.ACCEPTED
+# They live for weeks: pinned to the build they began on, they would keep it from ever going.
+_MOVING = AutoUpgradeVersioningOverride()
 
 
 class AfterSale:
@@ -47,6 +49,7 @@ class AfterSale:
                 # What it did is on the books, where it looks first: a second run does nothing twice.
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                versioning_override=_MOVING,
                 search_attributes=of_refund(refund, checkout.checkout.order_id, account.gateway),
                 static_summary=f"refund of {refund.amount} of order {checkout.checkout.order_id}",
             )
@@ -152,6 +155,7 @@ class AfterSale:
             "arg": DisputeCommand(id_, checkout.checkout.id, dispute, account, self._policy),
             "id": f"dispute/{id_}",
             "task_queue": self._task_queue,
+            "versioning_override": _MOVING,
             # What is decided can be decided otherwise later: then it is watched over again.
             "id_reuse_policy": WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             "search_attributes": of_dispute(dispute, checkout.checkout.order_id),
@@ -168,6 +172,7 @@ class AfterSale:
             "arg": command,
             "id": f"late/{checkout.id}",
             "task_queue": self._task_queue,
+            "versioning_override": _MOVING,
             # It takes its keys from the books.
             "id_reuse_policy": WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             "search_attributes": at_start(command),

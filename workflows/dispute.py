@@ -4,7 +4,6 @@ from collections import deque
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ApplicationError
 
 from activities.disputes import DisputeActivities, DisputeOnBooks, LookUpDispute, ReadDispute
@@ -24,7 +23,7 @@ from workflows.shield import shielded
 _ANSWERABLE = frozenset({DisputeState.INQUIRY, DisputeState.NEEDS_RESPONSE})
 
 
-@workflow.defn(name="Dispute", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn(name="Dispute")
 class DisputeWorkflow(Acting, Reachable):
     """It may run again, when what was decided is decided otherwise: what it did is on the books."""
 

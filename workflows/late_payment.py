@@ -1,7 +1,6 @@
 """Money that moved after a checkout had ended: given back where there was no sale, put on the books in any case."""
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 
 from activities.books import BookActivities
 from activities.contract import OnBooks, OpenOnBooks
@@ -41,7 +40,7 @@ class _LateOrders(Orders):
         return super()._found(case) or self.opened(as_mark(case), before=self.before.get(case.id))
 
 
-@workflow.defn(name="LatePayment", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn(name="LatePayment")
 class LatePaymentWorkflow(Acting, Reachable):
     """Writes the state of a checkout whose own workflow has ended. It never charges.
 

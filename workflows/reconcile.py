@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, VersioningBehavior
+from temporalio.common import RetryPolicy
 
 from activities.events import EventActivities, Listed
 from workflows import options
@@ -22,7 +22,7 @@ class Reconciled:
     healed: int
 
 
-@workflow.defn(name="Reconcile", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn(name="Reconcile")
 class ReconcileWorkflow:
     """One run of the schedule `reconcile/<gateway>`; what it finds goes the way of every event, through the inbox."""
 
@@ -47,7 +47,7 @@ class ReconcileWorkflow:
         return Reconciled(listed, healed)
 
 
-@workflow.defn(name="Housekeeping", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn(name="Housekeeping")
 class HousekeepingWorkflow:
     """One run of the daily schedule `housekeeping`."""
 

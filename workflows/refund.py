@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 
 from activities.contract import LookUp, Refund
 from activities.failures import KEY_SPENT
@@ -31,7 +30,7 @@ from workflows.unanswered import KeyUselessError, snake
 _DISPUTED = Failure("dispute_open", "a dispute has the money by now; a refund beside it would pay twice")
 
 
-@workflow.defn(name="Refund", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+@workflow.defn(name="Refund")
 class RefundWorkflow(Acting, Reachable):
     """Its amount is reserved before it starts. It may run again: what it did is on the books, where it looks first."""
 
