@@ -16,7 +16,8 @@ from devstack.demo import report
 from devstack.demo.board import Board
 from devstack.demo.judge import Result
 from devstack.demo.scenario import NAMES
-from devstack.demo.show import perform
+from devstack.demo.show import Performance, perform
+from devstack.demo.tables import table_after, table_hours
 from devstack.errors import AlreadyRunningError, StackError
 from devstack.layout import ROOT, Layout
 from devstack.stack import running_stack
@@ -28,6 +29,7 @@ SETTINGS: Mapping[str, str] = {
     "POLL_AFTER_SECONDS": "2",
     "POLL_AT_MOST_SECONDS": "4",
     "FAILOVER_AFTER_SECONDS": "6",
+    "RECONCILE_EVERY_SECONDS": "5",
     **{f"{name.upper()}_TIMEOUT_SECONDS": "4" for name in NAMES},
     "ROUTES_FILE": str(ROOT / "devstack" / "demo" / "routes.toml"),
     # With a Temporal server that others use as well, their workers must not take the demo's work.
@@ -72,21 +74,29 @@ async def _demo(console: Console, layout: Layout) -> int:
         try:
             async with running_stack(layout.data, settings=SETTINGS, say=board.say) as stack:
                 board.say("")
-                result = await perform(stack, board)
+                performance = await perform(stack, board)
                 board.close()
-                _tell(console, result, layout)
+                _tell(console, performance, layout)
         except asyncio.CancelledError:
             board.say("stopped; everything that ran has ended")
             return _INTERRUPTED
-    _verdict(console, result, layout, time.monotonic() - begun)
-    return 0 if result.good else 1
+    _verdict(console, performance.result, layout, time.monotonic() - begun)
+    return 0 if performance.result.good else 1
 
 
-def _tell(console: Console, result: Result, layout: Layout) -> None:
-    console.print()
+def _tell(console: Console, performance: Performance, layout: Layout) -> None:
+    result = performance.result
     at_one = [outcome for outcome in result.outcomes if not outcome[0].scenario.across]
-    console.print(report.table_of(at_one, console.width))
-    report.print_absent(console, at_one)
+    sales = [outcome for outcome in at_one if not outcome[0].scenario.after]
+    after = [outcome for outcome in at_one if outcome[0].scenario.after]
+    console.print()
+    console.print(report.table_of(sales, console.width))
+    report.print_absent(console, sales)
+    console.print()
+    console.print(table_after(after, console.width))
+    report.print_absent(console, after)
+    console.print()
+    console.print(table_hours(performance.hours))
     console.print()
     console.print(report.table_across(outcome for outcome in result.outcomes if outcome[0].scenario.across))
     for case in result.showcases:
@@ -96,7 +106,7 @@ def _tell(console: Console, result: Result, layout: Layout) -> None:
     if any(case.url for case in result.showcases):
         again = f'make up ARGS="--data {_short(layout.data)}"'
         console.print(Text(f"  (the demo stops its system at the end; {again} starts it again on the same data)"))
-    report.print_agreement(console, result.agreement, result.verification)
+    report.print_agreement(console, result.agreement, result.verifications)
 
 
 def _verdict(console: Console, result: Result, layout: Layout, seconds: float) -> None:
@@ -108,7 +118,7 @@ def _verdict(console: Console, result: Result, layout: Layout, seconds: float) -
         )
         return
     report.print_broken(console, result.outcomes)
-    if result.agreement.disagreements or result.verification.breach is not None:
+    if result.agreement.disagreements or result.agreement.double_charges or not result.books_hold:
         console.print(Text("  BROKEN  the books do not agree, see above", "bold red"))
     told = f"  NOT every promise was kept ({seconds:.0f} s). The parts' logs are in {_short(layout.data / 'logs')}."
     console.print(Text(told, "bold red"))

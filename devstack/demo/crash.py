@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from api.wiring import connect_temporal
+from devstack.demo import reconciling
 from devstack.demo.across import all_pay, open_in_two
 from devstack.demo.customers import Call
 from devstack.demo.meeting import Meeting
@@ -32,8 +34,9 @@ class Crash:
 
     async def direct(self, stack: Stack, say: Callable[[str], None]) -> None:
         """Kill the only worker when all are exposed, start another when all have used its absence."""
-        await self.meeting.all_at(_EXPOSED)
-        name = stack.kill_worker()
+        async with reconciling.held(await connect_temporal(stack.temporal_settings)):
+            await self.meeting.all_at(_EXPOSED)
+            name = stack.kill_worker()
         say(f"{name} killed (SIGKILL) with {self.meeting.parts} checkouts under way; no worker runs now")
         self._killed.set()
         await self.meeting.all_at(_DONE)

@@ -17,6 +17,7 @@ class Means(StrEnum):
     BANK_ASKS = "a card whose bank asks"
     SLOW = "means that take their time"
     SLOW_REFUND = "means whose refunds take their time"
+    FAILING_REFUND = "means whose refunds come back later"
 
 
 class Call(StrEnum):
@@ -70,6 +71,7 @@ MANNERS: Mapping[str, Manners] = {
             Means.NO_FUNDS: "pm_card_chargeDeclinedInsufficientFunds",
             Means.BANK_ASKS: "pm_card_threeDSecure2Required",
             Means.SLOW_REFUND: "pm_card_pendingRefund",
+            Means.FAILING_REFUND: "pm_card_refundFail",
         },
         calls={
             Call.CREATE: "payment_intents.create",
@@ -86,6 +88,7 @@ MANNERS: Mapping[str, Manners] = {
             Means.NO_FUNDS: "declined",
             Means.SLOW: "capture_pending",
             Means.SLOW_REFUND: "refund_pending",
+            Means.FAILING_REFUND: "refund_fails",
         },
         calls={
             Call.CREATE: "paypal.orders.create",
@@ -107,6 +110,7 @@ MANNERS: Mapping[str, Manners] = {
             Means.BANK_ASKS: "challenged",
             Means.SLOW: "capture_slow",
             Means.SLOW_REFUND: "refund_pending",
+            Means.FAILING_REFUND: "refund_fails",
         },
         calls={
             Call.CREATE: "adyen.payment_links.create",

@@ -23,9 +23,10 @@ class Shop:
         """Close the connections."""
         await self._client.aclose()
 
-    async def post(self, path: str, body: Json | None = None) -> httpx.Response:
-        """Any POST below /v1; the caller judges the answer."""
-        return await self._client.post(f"/v1{path}", json=body)
+    async def post(self, path: str, body: Json | None = None, key: str | None = None) -> httpx.Response:
+        """Any POST below /v1, with an idempotency key where one is given; the caller judges the answer."""
+        headers = {"Idempotency-Key": key} if key else {}
+        return await self._client.post(f"/v1{path}", json=body, headers=headers)
 
     async def checkout(self, checkout_id: str) -> Json:
         """The checkout as it stands now."""
@@ -43,8 +44,24 @@ class Shop:
         """What gateways there are, and how their breakers stand."""
         return list((await self._get("/gateways"))["data"])
 
-    async def _get(self, path: str) -> Json:
-        answer = await self._client.get(f"/v1{path}")
+    async def refunds(self, checkout_id: str) -> list[Json]:
+        """The refunds that were asked for after the sale, oldest first."""
+        return list((await self._get(f"/checkouts/{checkout_id}/refunds"))["data"])
+
+    async def disputes(self, checkout_id: str) -> list[Json]:
+        """What the customer disputes of it, newest first."""
+        return list((await self._get("/disputes", checkout=checkout_id))["data"])
+
+    async def cases(self, checkout_id: str, open_: str = "all") -> list[Json]:
+        """What waited for a person, oldest first; `open_` is true, false or all."""
+        return list((await self._get("/cases", checkout=checkout_id, open=open_))["data"])
+
+    async def events(self, **which: str) -> list[Json]:
+        """The gateways' events as they are stored, newest first."""
+        return list((await self._get("/webhooks", **which))["data"])
+
+    async def _get(self, path: str, **query: str) -> Json:
+        answer = await self._client.get(f"/v1{path}", params=query)
         return accepted(answer, 200)
 
 

@@ -1,9 +1,15 @@
 """What a scenario promises, and whether what happened keeps it. Pure."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from devstack.demo.evidence import Evidence, Kind
+
+_LOOKED_AT = (
+    *(Kind.HOLD, Kind.TAKE, Kind.REFUND_FINAL, Kind.RELEASE),
+    *(Kind.TAKE_BACK, Kind.REFUND_BACK, Kind.WITHDRAWN, Kind.REINSTATED),
+)
+"""What is promised by amounts, each of which is nothing unless the promise says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -13,7 +19,9 @@ class Promise:
     `held`: authorized first. `cause`: what we must have learnt it by, where only one way is possible. `attempts`: how
     often the customer's means are charged, refusals included, where the gateway tells. `at`: the gateway that must
     have the payment, where it matters; `left`: those that the payment must have left. `legs`: what each tender of a
-    split checkout must come to; the checkout itself then promises its state alone.
+    split checkout must come to; the checkout itself then promises its state alone. `amounts`: what must move by kind,
+    where that is not all or nothing: parts that are taken, given back, or lost in a dispute. `disputes`: how those of
+    the customer's end. `cases`: how often a person was asked and has answered.
     """
 
     state: str
@@ -25,6 +33,19 @@ class Promise:
     at: str | None = None
     left: tuple[str, ...] = ()
     legs: tuple["Promise", ...] = ()
+    amounts: Mapping[Kind, tuple[int, ...]] = field(default_factory=dict)
+    disputes: tuple[str, ...] = ()
+    cases: int = 0
+
+    def of_kind(self, kind: Kind, whole: int) -> tuple[int, ...]:
+        """The amounts that must have moved, in minor units; `whole` is the checkout's."""
+        all_of_it = {
+            Kind.HOLD: self.held,
+            Kind.TAKE: self.taken,
+            Kind.REFUND_FINAL: self.returned,
+            Kind.RELEASE: self.held and not self.taken,
+        }
+        return self.amounts.get(kind, (whole,) if all_of_it.get(kind) else ())
 
 
 COMPLETED = Promise("completed", taken=True)
@@ -40,19 +61,26 @@ def broken(promise: Promise, seen: Evidence) -> Iterator[str]:
     if promise.legs or seen.legs:
         yield from _broken_legs(promise, seen)
         return
-    whole = (seen.amount_minor,)
-    for kind, promised in (
-        (Kind.HOLD, promise.held),
-        (Kind.TAKE, promise.taken),
-        (Kind.REFUND_FINAL, promise.returned),
-        (Kind.RELEASE, promise.held and not promise.taken),
-    ):
-        if seen.at_gateways(kind) != (whole if promised else ()):
-            amounts = " and ".join(map(str, seen.at_gateways(kind))) or "nothing"
-            yield f"{kind} at the gateway: {amounts}, promised {seen.amount_minor if promised else 'nothing'}"
+    for kind in _LOOKED_AT:
+        promised, moved = promise.of_kind(kind, seen.amount_minor), seen.at_gateways(kind)
+        if sorted(moved) != sorted(promised):
+            yield f"{kind} at the gateway: {_together(moved)}, promised {_together(promised)}"
     if seen.attempts not in (None, promise.attempts):
         yield f"the customer was charged {seen.attempts} times, promised {promise.attempts}"
     yield from _broken_way(promise, seen)
+    yield from _broken_afterwards(promise, seen)
+
+
+def _together(amounts: tuple[int, ...]) -> str:
+    return " and ".join(map(str, amounts)) or "nothing"
+
+
+def _broken_afterwards(promise: Promise, seen: Evidence) -> Iterator[str]:
+    states = tuple(dispute.state for dispute in seen.afterwards.disputes)
+    if states != promise.disputes:
+        yield f"disputes {' and '.join(states) or 'none'}, promised {' and '.join(promise.disputes) or 'none'}"
+    if seen.afterwards.cases_closed != promise.cases:
+        yield f"{seen.afterwards.cases_closed} cases were closed, promised {promise.cases}"
 
 
 def _broken_way(promise: Promise, seen: Evidence) -> Iterator[str]:

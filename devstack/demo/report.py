@@ -18,13 +18,13 @@ Outcome = tuple[Told, Evidence | None]
 """A scenario as it was told, and the evidence; None where no checkout came into being."""
 
 _FATES = {Kind.TAKE: "", Kind.RELEASE: " released", Kind.REFUND_FINAL: " given back"}
-_WIDE = 132
+WIDE = 132
 """Columns of a terminal from which on everything fits."""
 
 
 def table_of(outcomes: Iterable[Outcome], width: int) -> Table:
     """One line for each scenario, one column for each gateway; few columns (`width`) leave room for verdicts alone."""
-    wide = width >= _WIDE
+    wide = width >= WIDE
     table = Table(title="Every checkout, with what the gateways' own books say of it", title_justify="left")
     table.caption = "how it ended; how often money was taken / charges the gateway tells of; what told us first"
     table.caption_justify = "left"
@@ -92,7 +92,7 @@ def _why(seen: Evidence) -> str:
     return f"{seen.route or tenders}{left}"
 
 
-def print_agreement(console: Console, found: Agreement, verified: Verification) -> None:
+def print_agreement(console: Console, found: Agreement, verified: Sequence[Verification]) -> None:
     """Whether all parties tell the same story."""
     console.print(Text("\nDo the gateways' books, the ledger and the workflows agree?", "bold"))
     _line(
@@ -101,6 +101,8 @@ def print_agreement(console: Console, found: Agreement, verified: Verification) 
         f"checked {found.checkouts} checkouts on {len(found.shares)} gateways, {found.workflows} workflows,"
         f" {found.rows} movements of money laid side by side: {len(found.disagreements)} disagreements",
     )
+    later = f"{found.refunds} refunds of the shop's, {found.disputes} disputes, {found.cases} cases that were closed"
+    console.print(Text(f"           among them, after the sale: {later}"))
     for share in found.shares:
         counted = f"{share.payments:>4} payments, {share.rows:>4} movements, {share.charges:>4} charges"
         console.print(Text(f"           {share.gateway:<8}{counted}"))
@@ -111,14 +113,17 @@ def print_agreement(console: Console, found: Agreement, verified: Verification) 
         not found.double_charges,
         f"{found.charges} charges, {found.double_charges or 'zero'} double charges, all gateways together",
     )
-    breach = verified.breach
+    breaches = [one.breach for one in verified if one.breach is not None]
+    rows, checkouts, transactions = (
+        sum(getattr(one, name) for one in verified) for name in ("rows", "checkouts", "transactions")
+    )
     _line(
         console,
-        breach is None,
-        f"whole database: {verified.rows} timeline rows in the hash chains of {verified.checkouts} checkouts,"
-        f" {verified.transactions} transactions that sum to zero",
+        not breaches,
+        f"both databases, whole: {rows} timeline rows in the hash chains of {checkouts} checkouts,"
+        f" {transactions} transactions that sum to zero",
     )
-    if breach is not None:
+    for breach in breaches:
         console.print(Text(f"         {breach.checkout_id}, row {breach.sequence}: {breach.reason}", "red"))
 
 

@@ -20,7 +20,8 @@ class Scenario:
 
     `absent`: the gateways where it has no meaning, each with the reason. `instead`: other promises, at the gateways
     where the same story must end in another way. `alone`: the gateways where it is told before all others, because its
-    fault cannot be kept to one order there. `across`: it belongs to no gateway, so it is told once.
+    fault cannot be kept to one order there. `across`: it belongs to no gateway, so it is told once. `after`: it goes on
+    after the sale. `patient`: it waits so long that it begins before everything else.
     """
 
     title: str
@@ -32,6 +33,8 @@ class Scenario:
     instead: Mapping[str, Promise] = field(default_factory=dict)
     alone: tuple[str, ...] = ()
     across: bool = False
+    after: bool = False
+    patient: bool = False
 
     @property
     def gateways(self) -> tuple[str | None, ...]:

@@ -1,6 +1,7 @@
 """The scenarios at one gateway. Each ends as its promise says, at every gateway where it has a meaning."""
 
-from devstack.demo import mishaps, plays
+from devstack.demo import aftersale, mishaps, plays
+from devstack.demo.evidence import Kind
 from devstack.demo.promise import CAPTURED, COMPLETED, REFUNDED, VOIDED, Promise
 from devstack.demo.scenario import Scenario, only
 from devstack.demo.settling import Settling
@@ -17,12 +18,13 @@ _BY_WEBHOOK = {
 _AT_ONCE = {"stripe": "a card's capture is known at once at Stripe"}
 _ONE_STEP = only("paypal", "the customer's approval is the hold or the payment itself there")
 _TOKENS = only("paypal", "the key itself goes with every call there")
+_NO_LIST = {"adyen": "Adyen has no list of its events"}
 _BATCHES = only("adyen", "one delivery carries one event there")
 
 
 def scenarios(settling: Settling) -> tuple[Scenario, ...]:
     """All of them; `settling` is where those meet that wait for a gateway to take its time."""
-    return (*_AMOUNTS, *_STORIES, *_MISHAPS, *_slow(settling))
+    return (*_AMOUNTS, *_STORIES, *_MISHAPS, *_slow(settling), *_AFTER_SALE, *_failing(settling))
 
 
 _AMOUNTS = (
@@ -89,3 +91,51 @@ def _slow(settling: Settling) -> tuple[Scenario, ...]:
         Scenario("capture pending for a while", COMPLETED, settling.capture, absent=_AT_ONCE),
         Scenario("refund pending for a while", REFUNDED, settling.refund),
     )
+
+
+def _sale(disputes: tuple[str, ...] = (), cases: int = 0, **moved: tuple[int, ...]) -> Promise:
+    """A sale after which these amounts moved."""
+    amounts = {Kind[name.upper()]: each for name, each in moved.items()}
+    return Promise("completed", taken=True, amounts=amounts, disputes=disputes, cases=cases)
+
+
+_WHOLE = 4_200
+_LARGE = 250_000
+"""In dollars, above what one person may order about."""
+_REST = _WHOLE - aftersale.FIRST_BACK
+_HOLD = 19_900
+_IN_PARTS = Promise(
+    "completed",
+    held=True,
+    taken=True,
+    amounts={Kind.TAKE: aftersale.PARTS, Kind.RELEASE: (_HOLD - sum(aftersale.PARTS),)},
+)
+
+_AFTER_SALE = (
+    Scenario("captured in three parts, the rest released", _IN_PARTS, aftersale.captured_in_parts, _HOLD, "GBP",
+             after=True),
+    Scenario("two refunds race for the same money", _sale(refund_final=(aftersale.RACING, _WHOLE - aftersale.RACING)),
+             aftersale.refunds_racing, after=True),
+    Scenario("two equal refunds at once are two", _sale(refund_final=(aftersale.EQUAL, aftersale.EQUAL)),
+             aftersale.refunds_equal, after=True),
+    Scenario("dispute lost after a partial refund",
+             _sale(("lost",), refund_final=(aftersale.FIRST_BACK,), withdrawn=(_REST,)),
+             aftersale.dispute_lost, after=True),
+    Scenario("dispute won with evidence", _sale(("won",), withdrawn=(_WHOLE,), reinstated=(_WHOLE,)),
+             aftersale.dispute_won, after=True),
+    Scenario("inquiry answered by a refund", _sale(("won",), refund_final=(_WHOLE,)), aftersale.inquiry_refunded,
+             after=True),
+    Scenario("stored webhooks replayed", COMPLETED, aftersale.replayed, after=True),
+    Scenario("dispute's webhook lost, found in the list", _sale(("lost",), withdrawn=(_WHOLE,)),
+             aftersale.healed_by_list, absent=_NO_LIST, after=True, patient=True),
+)  # fmt: skip
+
+
+def _failing(settling: Settling) -> tuple[Scenario, ...]:
+    """Stories of refunds that come back; they wait for what takes its time as well."""
+    return (
+        Scenario("refund fails later, a person closes it", _sale(cases=1, refund_back=(_WHOLE,)),
+                 settling.failed_refund, after=True),
+        Scenario("refund fails later, two people write it off", _sale(cases=1, refund_back=(_LARGE,)),
+                 settling.failed_large_refund, _LARGE, after=True),
+    )  # fmt: skip

@@ -2,9 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 
+from devstack.demo import casework
+from devstack.demo.aftersale import sold
 from devstack.demo.customers import Call, Means
 from devstack.demo.meeting import Meeting
-from devstack.demo.people import Json, StoryError
+from devstack.demo.people import Json, StoryError, accepted
 from devstack.demo.plays import rejected
 from devstack.demo.stage import Stage, eventually
 
@@ -27,7 +29,40 @@ class Settling:
         """The customer has paid, and the gateway does not have the money yet."""
         await self._together(stage, self._until_capture_pends, "completed")
 
+    async def failed_refund(self, stage: Stage) -> None:
+        """A refund that the gateway has taken on comes back after days: a person is told, and closes the case."""
+        await self._refund_comes_back(stage)
+        await casework.closed_by_one(stage)
+
+    async def failed_large_refund(self, stage: Stage) -> None:
+        """The same over more than one person may move: what could not go back is written off by two."""
+        await self._refund_comes_back(stage)
+        await casework.written_off_by_two(stage)
+
+    @property
+    def waiting(self) -> tuple[Callable[[Stage], Awaitable[None]], ...]:
+        """The stories that wait for each other."""
+        return self.refund, self.capture, self.failed_refund, self.failed_large_refund
+
+    async def _refund_comes_back(self, stage: Stage) -> None:
+        await self._all_pending(stage, _until_refund_is_taken_on)
+
+        async def settled() -> Json:
+            await stage.side.control("/settle")
+            return (await stage.shop.refunds(stage.checkout_id))[0]
+
+        await eventually(settled, lambda refund: refund["status"] == "failed", "the refund to fail", _NOT_YET_SECONDS)
+
     async def _together(self, stage: Stage, until_pending: Callable[[Stage], Awaitable[None]], end: str) -> None:
+        await self._all_pending(stage, until_pending)
+
+        async def settled() -> Json:
+            await stage.side.control("/settle")
+            return await stage.shop.checkout(stage.checkout_id)
+
+        await eventually(settled, lambda checkout: checkout["state"] == end, end, _NOT_YET_SECONDS)
+
+    async def _all_pending(self, stage: Stage, until_pending: Callable[[Stage], Awaitable[None]]) -> None:
         try:
             await until_pending(stage)
         except BaseException:
@@ -36,12 +71,6 @@ class Settling:
         await self.meeting.reach(_PENDING)
         await self.meeting.all_at(_PENDING)
         stage.say("it settles at the gateway")
-
-        async def settled() -> Json:
-            await stage.side.control("/settle")
-            return await stage.shop.checkout(stage.checkout_id)
-
-        await eventually(settled, lambda checkout: checkout["state"] == end, end, _NOT_YET_SECONDS)
 
     @staticmethod
     async def _until_refund_pends(stage: Stage) -> None:
@@ -68,3 +97,13 @@ class Settling:
         checkout = await stage.until("awaiting_payment", "authorized")
         if checkout["amount_captured"] != 0:
             raise StoryError("a pending capture already counts as captured")
+
+
+async def _until_refund_is_taken_on(stage: Stage) -> None:
+    await sold(stage, Means.FAILING_REFUND)
+    accepted(await stage.refund(), 201, 202)
+
+    async def taken_on() -> bool:
+        return any(refund["gateway_refund_id"] for refund in await stage.shop.refunds(stage.checkout_id))
+
+    await eventually(taken_on, bool, "the gateway to take the refund on")

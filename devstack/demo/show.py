@@ -6,16 +6,23 @@ import time
 from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import httpx
 
+from api.wiring import connect_temporal
 from devstack.demo.accounts import ACCOUNTS
 from devstack.demo.across import ACROSS, ACROSS_ALONE
 from devstack.demo.board import Board
 from devstack.demo.crash import Crash
 from devstack.demo.crash import scenarios as crash_scenarios
-from devstack.demo.judge import Result, judge
+from devstack.demo.evidence import Evidence
+from devstack.demo.hours import TenHours, ten_hours
+from devstack.demo.judge import Heard, Result, Scene, conclude, hear
+from devstack.demo.keys import api_key
 from devstack.demo.people import GatewaySide, Shop, StoryError
+from devstack.demo.promise import CAPTURED
+from devstack.demo.report import ui_url
 from devstack.demo.scenario import NAMES, Scenario, Told
 from devstack.demo.scenarios import scenarios
 from devstack.demo.settling import Settling
@@ -24,7 +31,9 @@ from devstack.demo.witnesses import Parties
 from devstack.stack import Stack
 
 _PATIENCE_SECONDS = 90.0
-"""Above what a worker's death in the middle of a call costs, which is the longest that anything takes here."""
+"""Above what a worker's death in the middle of a call costs, which is the longest that anything else takes here."""
+_LONG_PATIENCE_SECONDS = 150.0
+"""For what begins first and waits for the minute after which a gateway's own list is read."""
 _AT_ONCE = 32
 """Checkouts that are told at the same time, beside those that wait for the crash's end."""
 
@@ -33,25 +42,27 @@ _AT_ONCE = 32
 class Cast:
     """All tellings of a run, by when they are told. `met` are those whose worker is killed."""
 
+    patient: tuple[Told, ...]
     alone: tuple[Told, ...]
     met: tuple[Told, ...]
     others: tuple[Told, ...]
 
     def everything(self) -> list[Told]:
         """All, in the order of the tables: what the crash met comes last."""
-        return [*self.others, *self.alone, *self.met]
+        return [*self.others, *self.patient, *self.alone, *self.met]
 
 
 class Show:
     """One run of the demo on a running stack; its orders have ids that no other run has."""
 
-    def __init__(self, stack: Stack, board: Board) -> None:
+    def __init__(self, stack: Stack, board: Board, second_key: str) -> None:
         assert stack.addresses.sandbox is not None, "the demo runs on the sandbox alone"
         self._stack = stack
         self._board = board
         self._run = secrets.token_hex(3)
         self._orders = 0
         self._shop = Shop(stack.addresses.api, stack.api_key)
+        self._colleague = Shop(stack.addresses.api, second_key)
         self._side = GatewaySide(stack.addresses.sandbox)
         self._accounts = {name: ACCOUNTS[name](stack.environment, self._side) for name in NAMES}
         self._crash, self._settling = Crash(), Settling()
@@ -61,17 +72,21 @@ class Show:
         """Close the connections."""
         for account in self._accounts.values():
             await account.close()
+        await self._colleague.close()
         await self._shop.close()
         await self._side.close()
 
-    async def run(self) -> Result:
-        """Tell every scenario, then judge. The crash comes early, for what it breaks off takes longest."""
+    async def run(self) -> Heard:
+        """Tell every scenario, then ask what happened. The crash comes early, for what it breaks off takes longest."""
         cast = self._cast()
+        begun = datetime.now(UTC)
         before = max((int(row["sequence"]) for row in await self._side.rows("/books")), default=0)
-        for told in cast.alone:
-            await self._tell(told)
         try:
             async with asyncio.TaskGroup() as group:
+                for told in cast.patient:
+                    group.create_task(self._tell(told))
+                for told in cast.alone:
+                    await self._tell(told)
                 for told in cast.met:
                     group.create_task(self._tell(told))
                 await self._crash.direct(self._stack, self._board.say)
@@ -83,18 +98,32 @@ class Show:
             # The first failure is the cause, and says what a person should know: the rest was cancelled for it.
             raise errors.exceptions[0] from None
         self._board.say("asking everybody what happened …")
-        parties = Parties(self._shop, self._side, self._accounts, before)
-        return await judge(self._stack, parties, cast.everything())
+        parties = Parties(self._shop, self._side, self._accounts, before, begun)
+        return await hear(
+            Scene(
+                parties,
+                self._stack.addresses.database_url,
+                await connect_temporal(self._stack.temporal_settings),
+                cast.everything(),
+                (_was_met_by_the_crash, _was_taken_over),
+                self._page,
+            )
+        )
+
+    def _page(self, seen: Evidence) -> str | None:
+        """The checkout's workflow in the Temporal UI; None where that is not ours."""
+        ui, own = self._stack.addresses.temporal_ui, seen.workflows[0]
+        return ui_url(ui, self._stack.temporal_settings.temporal_namespace, own.workflow_id, own.run_id) if ui else None
 
     def _cast(self) -> Cast:
         at_one = self._all_of(scenarios(self._settling))
-        waiting = (self._settling.refund, self._settling.capture)
-        self._settling.meeting.parts = sum(told.scenario.play in waiting for told in at_one)
+        self._settling.meeting.parts = sum(told.scenario.play in self._settling.waiting for told in at_one)
         met = self._all_of(crash_scenarios(self._crash))
         self._crash.meeting.parts = len(met)
         alone = [told for told in at_one if told.stage.gateway in told.scenario.alone]
-        others = [told for told in at_one if told not in alone]
-        return Cast((*self._all_of(ACROSS_ALONE), *alone), tuple(met), (*others, *self._all_of(ACROSS)))
+        patient = [told for told in at_one if told.scenario.patient]
+        others = [told for told in at_one if told not in (*alone, *patient)]
+        return Cast(tuple(patient), (*self._all_of(ACROSS_ALONE), *alone), tuple(met), (*others, *self._all_of(ACROSS)))
 
     def _all_of(self, wanted: Iterable[Scenario]) -> list[Told]:
         return [self._told(scenario, gateway) for scenario in wanted for gateway in scenario.gateways]
@@ -110,6 +139,7 @@ class Show:
             scenario.amount_minor,
             scenario.currency,
             lambda what: self._board.step(scenario.title, gateway or "", what),
+            colleague=self._colleague,
         )
         return Told(scenario, stage, scenario.promise_at(gateway))
 
@@ -121,13 +151,14 @@ class Show:
         """Play the scenario, and wait for its promised end. Whatever fails is its own trouble alone."""
         scenario, stage, promise = told.scenario, told.stage, told.promise
         where = "" if scenario.across else stage.gateway or ""
+        patience = _LONG_PATIENCE_SECONDS if scenario.patient else _PATIENCE_SECONDS
         try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
+            async with asyncio.timeout(patience):
                 await scenario.play(stage)
                 stage.say(f"on its way to {promise.state}")
-                await stage.until(promise.state, seconds=_PATIENCE_SECONDS)
+                await stage.until(promise.state, seconds=patience)
         except TimeoutError:
-            told.trouble.append(f"not {promise.state} within {_PATIENCE_SECONDS:.0f} s")
+            told.trouble.append(f"not {promise.state} within {patience:.0f} s")
         except (StoryError, httpx.HTTPError) as error:
             told.trouble.append(str(error) or type(error).__name__)
         except BaseExceptionGroup as errors:
@@ -135,10 +166,35 @@ class Show:
         self._board.done(scenario.title, where, not told.trouble, "; ".join(told.trouble) or promise.state)
 
 
-async def perform(stack: Stack, board: Board) -> Result:
-    """Run the demo once on this stack."""
-    async with aclosing(Show(stack, board)) as show:
+def _was_met_by_the_crash(told: Told) -> bool:
+    """Whether its worker was killed in the middle of a call; the crash is told last."""
+    return told.scenario.promise == CAPTURED
+
+
+def _was_taken_over(told: Told) -> bool:
+    return bool(told.promise.left)
+
+
+@dataclass(frozen=True)
+class Performance:
+    """What came of a run, and what was seen of the ten hours on the way."""
+
+    result: Result
+    hours: TenHours
+
+
+async def perform(stack: Stack, board: Board) -> Performance:
+    """Run the demo once on this stack; the hours pass beside it, in a shop of their own."""
+    second_key = api_key(stack.addresses.database_url, "demo, a second person", "read", "operate")
+    async with second_key as secret, aclosing(Show(stack, board, secret)) as show:
         begun = time.monotonic()
-        result = await show.run()
+        try:
+            async with asyncio.TaskGroup() as group:
+                told = group.create_task(show.run())
+                passed = group.create_task(ten_hours(stack, board))
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        hours = passed.result()
+        result = conclude([told.result(), hours.heard])
         board.say(f"all told and judged after {time.monotonic() - begun:.1f} s")
-        return result
+        return Performance(result, hours)

@@ -11,7 +11,7 @@ from devstack.demo.customers import MANNERS, Call, Manners, Means
 from devstack.demo.people import GatewaySide, Json, Shop, StoryError, accepted
 
 _LOOK_SECONDS = 0.4
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 MANY = 50
 """More webhooks than one payment ever causes, and more calls than one operation is tried."""
 _PAGES_ANSWER = (httpx.codes.OK, httpx.codes.SEE_OTHER)
@@ -23,7 +23,8 @@ class Stage:
     """One order on its way. `gateway` is None until the rules have chosen one, where the shop leaves it to them.
 
     What follows after `say` is known once the checkout is opened: `page` is where the customer pays, `bank_page` where
-    that leads. `legs` are the stages of its tenders, where it is split.
+    that leads. `legs` are the stages of its tenders, where it is split. `captures` are the parts that were captured,
+    where the shop asked for parts. `colleague` is the shop too, with an API key of somebody else's.
     """
 
     shop: Shop
@@ -38,6 +39,8 @@ class Stage:
     page: str = ""
     bank_page: str = ""
     legs: list["Stage"] = field(default_factory=list)
+    captures: list[int] = field(default_factory=list)
+    colleague: Shop | None = None
 
     @property
     def manners(self) -> Manners:
@@ -87,17 +90,14 @@ class Stage:
         if answer.status_code not in _PAGES_ANSWER:
             raise StoryError(f"the 3-D Secure page answered {answer.status_code}")
 
-    async def tell(self, command: str, body: Json | None = None) -> None:
-        """The shop confirms, rejects or cancels, and says it again while no worker hears it (503)."""
+    async def tell(self, command: str, body: Json | None = None, key: str | None = None) -> None:
+        """The shop confirms, rejects or cancels, and says it again while no worker hears it (503).
+
+        What would be another thing if it were said twice, as a part that is captured, needs an idempotency key.
+        """
         self.say(f"the shop says {command}")
 
-        async def said() -> httpx.Response:
-            return await self.shop.post(f"/checkouts/{self.checkout_id}/{command}", body)
-
-        answer = await eventually(
-            said, lambda a: a.status_code != httpx.codes.SERVICE_UNAVAILABLE, "a worker to hear the shop"
-        )
-        accepted(answer, 200, 202)
+        accepted(await heard(lambda: self.shop.post(f"/checkouts/{self.checkout_id}/{command}", body, key)), 200, 202)
 
     async def tell_nobody(self, command: str) -> None:
         """The shop says it while no worker can hear it: the API must not claim that it was taken on (503)."""
@@ -117,10 +117,30 @@ class Stage:
             match = {"order_id": self.order_id} if manners.order_known else {}
         return await self._fault({"operation": manners.calls[call], "kind": kind, "match": match} | more)
 
-    async def webhooks(self, kind: str, **more: object) -> None:
-        """Let something happen to every webhook about this checkout, which is open."""
+    async def webhooks(self, kind: str, **more: object) -> str:
+        """Let something happen to every webhook about this checkout, which is open. Answers the fault's id."""
         fault = {"operation": "webhook", "kind": kind, "count": MANY, "match": {"checkout_id": self.checkout_id}}
-        await self._fault(fault | {"gateway": self.gateway} | more)
+        return await self._fault(fault | {"gateway": self.gateway} | more)
+
+    async def refund(self, minor: int | None = None) -> httpx.Response:
+        """The shop gives back a part of the sale, or all that is left; the caller judges the answer."""
+        body: Json = {} if minor is None else {"amount": minor}
+        return await self.shop.post(f"/checkouts/{self.checkout_id}/refunds", body)
+
+    async def dispute(self, kind: str, minor: int | None = None) -> str:
+        """The customer disputes the payment or a part of it (in dollars). Answers the gateway's id of the dispute."""
+        self.say(f"the customer's bank: {kind}")
+        wanted: Json = {"payment": self.payment_id, "kind": kind} | ({} if minor is None else {"amount": minor})
+        return str((await self.side.control("/disputes", wanted))["dispute"])
+
+    async def decide(self, dispute: str, outcome: str) -> None:
+        """Bank or gateway decide a dispute."""
+        self.say(f"the bank decides: {outcome}")
+        await self.side.control(f"/disputes/{dispute}/decide", {"outcome": outcome})
+
+    async def events(self) -> list[Json]:
+        """The gateway's events about this payment as the API has stored them, newest first."""
+        return await self.shop.events(gateway=str(self.gateway), payment_id=self.payment_id)
 
     async def _fault(self, fault: Json) -> str:
         return str((await self.side.control("/faults", fault))["id"])
@@ -174,6 +194,12 @@ class Stage:
         await leg.opened(await self.shop.checkout(leg.checkout_id))
         self.legs.append(leg)
         return leg
+
+
+async def heard(say: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    """The answer to what is said, again and again while no worker hears it (503)."""
+    unheard = httpx.codes.SERVICE_UNAVAILABLE
+    return await eventually(say, lambda answer: answer.status_code != unheard, "a worker to hear the shop")
 
 
 async def eventually(

@@ -106,7 +106,9 @@ def _cells(line: str) -> list[str]:
 
 def test_agreement_shows_figures_and_faults(console: Console) -> None:
     """Good figures are marked good; a disagreement and a broken chain are shown with their checkout."""
-    print_agreement(console, compare([SOLD, GIVEN_BACK], NAMES), Verification(7, 30, 11, None))
+    print_agreement(
+        console, compare([SOLD, GIVEN_BACK], NAMES), [Verification(7, 30, 11, None), Verification(2, 5, 1, None)]
+    )
     good = _printed(console)
     assert "checked 2 checkouts on 3 gateways, 2 workflows, 4 movements" in good
     assert "2 charges, zero double charges" in good
@@ -116,10 +118,10 @@ def test_agreement_shows_figures_and_faults(console: Console) -> None:
         ("paypal", "0", "0", "0"),
         ("adyen", "0", "0", "0"),
     ]
-    assert "30 timeline rows in the hash chains of 7 checkouts, 11 transactions" in good
+    assert "35 timeline rows in the hash chains of 9 checkouts, 12 transactions" in good
     assert "BROKEN" not in good
     found = compare([evidence("expired", *SOLD.moved)], NAMES)
-    print_agreement(console, found, Verification(7, 30, 11, Breach("chk_9", 3, "the hash does not match")))
+    print_agreement(console, found, [Verification(7, 30, 11, Breach("chk_9", 3, "the hash does not match"))])
     bad = _printed(console).removeprefix(good)
     assert "chk_1: it is expired, but the gateway took 4200 and gave back 0" in bad
     assert "chk_9, row 3: the hash does not match" in bad

@@ -12,15 +12,27 @@ from devstack.demo.across import ACROSS, ACROSS_ALONE
 from devstack.demo.crash import Crash
 from devstack.demo.crash import scenarios as crash_scenarios
 from devstack.demo.customers import MANNERS, Call, Means
+from devstack.demo.evidence import Kind
+from devstack.demo.hours import ACTS
 from devstack.demo.meeting import Meeting
 from devstack.demo.promise import COMPLETED, VOIDED
 from devstack.demo.scenario import NAMES, Scenario, only
 from devstack.demo.scenarios import scenarios
 from devstack.demo.settling import Settling
 from domain.currency import EXPONENTS
+from domain.money import Money
+from domain.saga import SagaPolicy
 from gateways.registry import REGISTRY
 
-EVERY = (*scenarios(Settling()), *crash_scenarios(Crash()), *ACROSS, *ACROSS_ALONE)
+HOURS = tuple(act.scenario for act in ACTS)
+EVERY = (*scenarios(Settling()), *crash_scenarios(Crash()), *ACROSS, *ACROSS_ALONE, *HOURS)
+AFTER_SALE = {
+    "captured in three parts, the rest released",
+    "two refunds race for the same money",
+    "two equal refunds at once are two",
+    "dispute lost after a partial refund",
+    "refund fails later, two people write it off",
+}
 
 
 async def _nothing(_: object) -> None:
@@ -44,7 +56,8 @@ def test_each_gateway_meets_most_scenarios(gateway: str) -> None:
     """No gateway is spared: faults, crashes and refunds are told at each."""
     told = [scenario for scenario in EVERY if gateway in scenario.gateways]
     assert len(told) >= 30
-    assert {"worker killed during the capture", "refund done, answered 500"} <= {scenario.title for scenario in told}
+    wanted = {"worker killed during the capture", "refund done, answered 500"} | AFTER_SALE
+    assert wanted <= {scenario.title for scenario in told}
 
 
 def test_what_is_not_told_has_a_reason() -> None:
@@ -68,9 +81,34 @@ def test_exceptions_are_made_for_their_gateways_alone() -> None:
 
 def test_customers_can_pay_at_every_gateway() -> None:
     """What every scenario needs, every gateway has."""
+    needed = {Means.GOOD, Means.REFUSED, Means.NO_FUNDS, Means.SLOW_REFUND, Means.FAILING_REFUND}
     for name, manners in MANNERS.items():
-        assert {Means.GOOD, Means.REFUSED, Means.NO_FUNDS, Means.SLOW_REFUND} <= set(manners.means), name
+        assert needed <= set(manners.means), name
         assert {Call.CREATE, Call.CAPTURE, Call.REFUND} <= set(manners.calls), name
+
+
+def test_what_is_promised_after_a_sale_adds_up() -> None:
+    """Parts and what is released make the hold; what goes back, by refund or dispute, is no more than was taken."""
+    for scenario in (scenario for scenario in EVERY if scenario.after):
+        promise, whole = scenario.promise, scenario.amount_minor
+        sums = {kind: sum(promise.of_kind(kind, whole)) for kind in Kind}
+        assert sums[Kind.TAKE] + sums[Kind.RELEASE] == whole, scenario.title
+        gone = sums[Kind.REFUND_FINAL] + sums[Kind.WITHDRAWN] - sums[Kind.REINSTATED]
+        assert 0 <= gone <= sums[Kind.TAKE], scenario.title
+
+
+def test_a_large_refund_takes_two() -> None:
+    """The amount that two people write off is above what the policy leaves to one, and the others' are below."""
+    for scenario in (scenario for scenario in EVERY if scenario.after):
+        needs_two = SagaPolicy().needs_two(Money(scenario.amount_minor, scenario.currency))
+        assert needs_two == ("two people" in scenario.title), scenario.title
+
+
+def test_all_who_wait_for_the_settling_are_counted() -> None:
+    """One that were not would settle everything before the others have been seen pending."""
+    settling = Settling()
+    told = [scenario for scenario in scenarios(settling) if scenario.play in settling.waiting]
+    assert len(told) == len(settling.waiting) == 4
 
 
 def test_the_rules_of_the_demo_can_be_read() -> None:
