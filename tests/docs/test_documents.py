@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from devstack.layout import ROOT
+from gateways.paypal.webhooks import WEBHOOK_EVENTS as PAYPAL_EVENTS
 from gateways.stripe.webhooks import WEBHOOK_EVENTS
 
 _OUTSIDE_DOCS = ("README.md", "CHANGELOG.md", "sandbox/README.md")
@@ -37,6 +38,23 @@ def broken_links(document: Path) -> list[str]:
     return [link for link in links if link and not (document.parent / link).exists()]
 
 
+def broken_anchors(document: Path) -> list[str]:
+    """The links to a heading that the page they lead to does not have."""
+    broken = []
+    for link in _LINK.findall(document.read_text()):
+        path, _, anchor = link.partition("#")
+        target = document.parent / path if path else document
+        if anchor and "://" not in link and anchor not in _anchors(target):
+            broken.append(link)
+    return broken
+
+
+def _anchors(document: Path) -> set[str]:
+    """The headings as GitHub makes addresses of them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
 def missing_paths(text: str) -> list[str]:
     """The files, folders and test functions in backticks that are not there."""
     missing = []
@@ -51,8 +69,9 @@ def missing_paths(text: str) -> list[str]:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
 def test_links_lead_somewhere(document: Path) -> None:
-    """Every relative link points at a file of the repository."""
+    """Every relative link points at a file of the repository, and at a heading that it has."""
     assert not broken_links(document)
+    assert not broken_anchors(document)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=_name)
@@ -74,8 +93,10 @@ def test_commands_exist(document: Path) -> None:
 def test_a_wrong_name_is_found(tmp_path: Path) -> None:
     """The checks can fail: what is not there is named."""
     document = tmp_path / "wrong.md"
-    document.write_text("[gone](gone.md#part) [there](wrong.md) [far](https://example.com/x)")
+    document.write_text("[gone](gone.md#part) [there](wrong.md) [far](https://example.com/x#y)")
     assert broken_links(document) == ["gone.md"]
+    document.write_text("# A heading\n[there](#a-heading) [gone](wrong.md#another)")
+    assert broken_anchors(document) == ["wrong.md#another"]
     named = "`ledger/gone.py` `ledger/verify.py` `tests/docs/test_documents.py::test_gone` `USD/EUR`"
     assert missing_paths(named) == ["ledger/gone.py", "tests/docs/test_documents.py::test_gone"]
 
@@ -101,6 +122,13 @@ def test_the_readme_names_every_webhook_event() -> None:
     assert forwarding is not None
     assert forwarding.group(1).split(",") == list(WEBHOOK_EVENTS)
     assert all(f"`{event}`" in README for event in WEBHOOK_EVENTS)
+
+
+def test_the_readme_names_the_events_that_an_older_webhook_lacks() -> None:
+    """Who subscribed to PayPal before there were disputes reads which events to add."""
+    added = [event for event in PAYPAL_EVENTS if "DISPUTE" in event]
+    assert added
+    assert all(f"`{event}`" in README for event in added)
 
 
 def test_every_package_is_in_the_layout() -> None:
