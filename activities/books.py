@@ -62,7 +62,17 @@ class BookActivities:
             if operation.key == f"{checkout_id}:{verb}:{number}":
                 asked[verb] = max(asked[verb], number)
         sold, lost = await self._sold(checkout_id, rows)
-        return OnBooks(record.status, money, record.sequence, asked[Verb.REFUND], asked[Verb.VOID], sold, lost)
+        return OnBooks(
+            status=record.status,
+            booked=money,
+            sequence=record.sequence,
+            refunds_asked=asked[Verb.REFUND],
+            voids_asked=asked[Verb.VOID],
+            sold=sold,
+            lost_minor=lost,
+            captures_asked=asked[Verb.CAPTURE],
+            reauthorizations_asked=asked[Verb.REAUTHORIZE],
+        )
 
     async def _sold(self, checkout_id: str, rows: Sequence[PostingRow]) -> tuple[bool, int]:
         """Whether the sale was made, and what was lost after it that no case was opened about."""
@@ -72,7 +82,8 @@ class BookActivities:
         lost = lost_after(min(sales), rows)
         if lost:
             wanted = CaseFilter(kind=CaseKind.CAPTURE_LOST, checkout_id=checkout_id, open=None)
-            lost -= sum(case.amount_minor for case in (await self.cases.list(wanted)).data)
+            found = (await self.cases.list(wanted)).data
+            lost -= sum(case.amount_minor for case in found if case.sequence > min(sales))
         return True, max(0, lost)
 
     @activity.defn

@@ -133,7 +133,7 @@ class OpenOnBooks:
 class OnBooks:
     """Where a checkout stands on the books, the money that is on them, and the number of its last timeline row.
 
-    `refunds_asked`, `voids_asked`: the number of the last refund and void that was asked for, 0 when none was.
+    `refunds_asked`, `voids_asked` and the like: the number of the last one that was asked for, 0 when none was.
     `sold`: the sale was made, whatever came of it. `lost_minor`: what went away after it and no case was opened about.
     """
 
@@ -144,3 +144,5 @@ class OnBooks:
     voids_asked: int = 0
     sold: bool = False
     lost_minor: int = 0
+    captures_asked: int = 0
+    reauthorizations_asked: int = 0

@@ -42,7 +42,12 @@ def _wish(request: Capture, update_id: str | None) -> Wish:
         """All that is left was asked for and is taken; of a part the books do not say which request it was."""
         return request.amount is None and request.final and record.status.state is S.COMPLETED
 
-    return Wish(Command.CAPTURE, lambda sagas, checkout: sagas.capture(checkout, order, update_id), is_done)
+    return Wish(
+        Command.CAPTURE,
+        lambda sagas, checkout: sagas.capture(checkout, order, update_id),
+        is_done,
+        update_id is not None,
+    )
 
 
 def _check(request: Capture, record: CheckoutRecord, gateway: Gateway) -> None:

@@ -191,7 +191,7 @@ async def get_case(request: Request, case_id: str) -> Response:
 @operating.post("/{case_id}/actions", response_model=OrderAnswer, responses=_ACCEPTED | _WRITE)
 async def act_on_case(request: Request, case_id: str, body: CaseCommand) -> Response:
     """Order what is to be done; where much money moves, a second API key has to order the same."""
-    services, identity = services_of(request), identity_of(request)
+    services, identity = services_of(request), identity_of(request, str(body.action), body.evidence)
     _check_evidence(body)
     known_id = (await find_case(services, case_id)).id
     order = CaseOrder(known_id, body.action, body.reason, known_caller(request).id, body.evidence)

@@ -35,13 +35,24 @@ class Command(StrEnum):
     REFUND = "refund"
 
 
+_AGAIN = "No worker has taken it on yet; say it again, twice is as good as once."
+_ONCE = (
+    "No worker has taken it on yet, and one may still do so. Read the checkout before you say it again; with an "
+    "Idempotency-Key you could say it as often as you like."
+)
+
+
 @dataclass(frozen=True)
 class Wish:
-    """A command with how it is said. `is_done`: it was carried out, so saying it again changes nothing."""
+    """A command with how it is said. `is_done`: it was carried out, so saying it again changes nothing.
+
+    `known_again`: said again, it is known for the same; where not, saying it twice is asking for two.
+    """
 
     command: Command
     say: Callable[[Sagas, Checkout], Awaitable[bool]]
     is_done: Callable[[CheckoutRecord], bool]
+    known_again: bool = True
 
 
 def confirmation() -> Wish:
@@ -79,8 +90,7 @@ async def carry_out(services: Services, wish: Wish, checkout_id: str) -> StoredA
     except (TemporalDownError, RPCError):
         raise unavailable("temporal_down", "Temporal cannot be reached; nothing was changed, try again.") from None
     except NotTakenOnError:
-        detail = "No worker has taken it on yet; say it again, twice is as good as once."
-        raise unavailable("worker_silent", detail) from None
+        raise unavailable("worker_silent", _AGAIN if wish.known_again else _ONCE) from None
     except InvalidCommandError:
         # A kind of refusal that no state explains: the caller knows which field it is about.
         raise

@@ -32,6 +32,7 @@ class Dispatcher:
     inbox: Inbox
     deliveries: Deliveries
     starter: Starter
+    _missing_at: float = 0.0
     _refunds_at: float = 0.0
 
     async def run(self) -> None:
@@ -41,8 +42,10 @@ class Dispatcher:
             try:
                 items = await self.inbox.claim(BATCH, LEASE)
                 await asyncio.gather(*(self._guarded(item, at_once) for item in items))
-                if not items:
+                if not items or asyncio.get_running_loop().time() >= self._missing_at:
+                    # Also where events never stop coming: nobody else starts what nobody started.
                     await self.start_missing()
+                if not items:
                     await self.inbox.wait_for_news(PAUSE)
             except Exception:
                 logger.exception("the dispatcher goes on after a pause")
@@ -52,6 +55,7 @@ class Dispatcher:
         """Start what nobody started."""
         await self.starter.start_unopened()
         now = asyncio.get_running_loop().time()
+        self._missing_at = now + UNSTARTED_AFTER.total_seconds()
         if now >= self._refunds_at:
             self._refunds_at = now + UNSTARTED_AFTER.total_seconds()
             await self.starter.start_refunds()
@@ -74,8 +78,8 @@ class Dispatcher:
                 if outcome is None:
                     await self._postpone(item, "not_yet")
                 else:
-                    await self.inbox.finish(item.id, outcome)
+                    await self.inbox.finish(item, outcome)
 
     async def _postpone(self, item: InboxItem, outcome: str) -> None:
         delay = min(timedelta(seconds=0.5 * 2 ** min(item.attempts, 12)), LONGEST_DELAY)
-        await self.inbox.postpone(item.id, delay, outcome)
+        await self.inbox.postpone(item, delay, outcome)

@@ -57,15 +57,18 @@ async def once(request: Request, work: Work) -> Response:
     return _response(answer)
 
 
-def identity_of(request: Request) -> str | None:
+def identity_of(request: Request, *said: object) -> str | None:
     """What a repeated request has in common with its first, for work that must be known again where the key is not.
 
-    Made of caller, key and address; nobody can tell the key from it. None without a key: then no two requests are one.
+    Made of caller, key and address, and of what is `said`: a key that comes back with another wish, where the first
+    answer is not there to compare with, must not be taken for the first. Nobody can tell the key from it. None without
+    a key: then no two requests are one.
     """
     key = _key_of(request)
     if key is None:
         return None
     parts = known_caller(request).id.encode(), key.encode(), request.scope["path"].encode()
+    parts = (*parts, *(repr(word).encode() for word in said))
     return hashlib.sha256(b"\x00".join(parts)).hexdigest()
 
 

@@ -94,10 +94,11 @@ async def confirm_checkout(request: Request, checkout_id: str, body: Nothing | N
 @router.post("/{checkout_id}/capture", response_model=CheckoutView, responses=_ACCEPTED | problems(404) | _WRITE)
 async def capture_checkout(request: Request, checkout_id: str, body: Capture | None = None) -> Response:
     """Capture what is held, or a part of it; it confirms the order. With `final` the rest is released."""
-    services, known_id, identity = services_of(request), checkout_id_of(checkout_id), identity_of(request)
+    services, known_id, wanted = services_of(request), checkout_id_of(checkout_id), body or Capture()
+    identity = identity_of(request, wanted.amount, wanted.final)
 
     async def work() -> StoredAnswer:
-        return await capture(services, known_id, body or Capture(), identity)
+        return await capture(services, known_id, wanted, identity)
 
     return await once(request, work)
 

@@ -25,6 +25,7 @@ class Starter:
     books: Books
     refunds: Refunds
     sagas: Sagas
+    _last_refund: str = ""
 
     async def start_unopened(self) -> None:
         """Start what was recorded and for which nothing was ever done."""
@@ -38,8 +39,13 @@ class Starter:
                 logger.exception("%s cannot be started", record.checkout.id)
 
     async def start_refunds(self) -> None:
-        """Start the refunds that were reserved and for which nothing was ever done."""
-        for record in await self.refunds.find_unstarted(UNSTARTED_AFTER, BATCH):
+        """Start the refunds that nobody may be at, some at a time, and from the first one again after the last.
+
+        One that runs is only joined, so those that wait for their gateway keep no other waiting.
+        """
+        found = await self.refunds.find_unstarted(UNSTARTED_AFTER, BATCH, self._last_refund)
+        self._last_refund = found[-1].refund.id if len(found) == BATCH else ""
+        for record in found:
             checkout = await self.books.get(record.refund.checkout_id)
             assert checkout is not None, "a checkout is never deleted"
             try:

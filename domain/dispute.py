@@ -83,6 +83,15 @@ def may_follow(current: DisputeState | None, seen: DisputeState) -> bool:
     return current in OPEN or seen not in OPEN
 
 
+def is_reopened(current: DisputeSnapshot | None, seen: DisputeSnapshot, ever_withdrawn: bool) -> bool:
+    """Whether a closed inquiry has become a chargeback all the same.
+
+    Money is out now and never was before, so this cannot be an old look at a chargeback that was won.
+    """
+    closed = current is not None and current.state is DisputeState.WON and not ever_withdrawn
+    return closed and seen.state in BLOCKS_REFUNDS and seen.withdrawn.minor > 0
+
+
 def dispute_id_of(gateway: str, gateway_dispute_id: str) -> str:
     """Our id of a gateway's dispute: always the same, so that whoever hears of it first names it as all others do."""
     digest = hashlib.sha256(f"{gateway}\0{gateway_dispute_id}".encode()).hexdigest()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from domain.booked import Booked, catch_up, catch_up_dispute, moved
 from domain.case import CaseKind, OpenCase
 from domain.checkout import CheckoutStatus
-from domain.dispute import DisputeSnapshot, DisputeState, dispute_id_of, may_follow
+from domain.dispute import DisputeSnapshot, DisputeState, dispute_id_of, is_reopened, may_follow
 from domain.money import Money
 from domain.payment import PaymentSnapshot, RefundSnapshot, RefundStatus
 from domain.postings import Transaction, TransactionKind
@@ -33,6 +33,7 @@ class Standing:
     """What the books have of a checkout when something is learnt of it. `sequence` is that of its last row.
 
     `refunds` are the shop's, by our ids; `dispute` is the one that the news is about, as it was last noted.
+    `failed`: the gateway's refunds, by its ids, whose failure has a row.
     """
 
     checkout_id: str
@@ -41,6 +42,7 @@ class Standing:
     booked: Booked
     refunds: Mapping[str, RefundRecord]
     dispute: DisputeSnapshot | None = None
+    failed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def dispute_entries(standing: Standing, seen: DisputeSnapshot, learnt: Learnt) -
     what is known comes from before it, and says nothing.
     """
     known = standing.dispute
-    if not may_follow(known.state if known else None, seen.state):
+    if not (may_follow(known.state if known else None, seen.state) or _is_reopened(standing, seen)):
         return ()
     money = catch_up_dispute(standing.booked, seen)
     if known is not None and not money and _facts(known) == _facts(seen):
@@ -99,7 +101,7 @@ def _refund_row(standing: Standing, refund: RefundSnapshot, step: Transaction, l
     status, event = _REFUND_ROWS[step.kind]
     record = _asked_by_shop(standing, refund)
     details = _refund_details(refund, record, status)
-    key = f"refund:{refund.refund_id}:{status}"
+    key = refund_row(refund.refund_id, status)
     told = None if record and event is EventType.REFUND_CREATED else event
     case = None
     if record and status is RefundStatus.FAILED:
@@ -113,6 +115,11 @@ def _refund_row(standing: Standing, refund: RefundSnapshot, step: Transaction, l
     return _row(standing, key, learnt, details, (step,), told, case)
 
 
+def refund_row(refund_id: str, status: RefundStatus) -> str:
+    """The key of the row that tells that a gateway's refund, by its id, stands so."""
+    return f"refund:{refund_id}:{status}"
+
+
 def _came_to_nothing(standing: Standing, refund: RefundSnapshot, payment: PaymentSnapshot) -> bool:
     """Whether a refund of the shop's failed before its money was on the books, and no other try of it is alive."""
     record = _asked_by_shop(standing, refund)
@@ -124,15 +131,12 @@ def _came_to_nothing(standing: Standing, refund: RefundSnapshot, payment: Paymen
 
 def _known_as_nothing(standing: Standing, refund: RefundSnapshot) -> bool:
     """Whether this refund has failed before it was booked: a look from before that must not book it any more."""
-    record = _asked_by_shop(standing, refund)
-    if record is None or record.status is not RefundStatus.FAILED:
-        return False
-    return record.gateway_refund_id == refund.refund_id and refund.refund_id not in standing.booked.refunds
+    return refund.refund_id in standing.failed and refund.refund_id not in standing.booked.refunds
 
 
 def _refusal_row(standing: Standing, refund: RefundSnapshot, learnt: Learnt) -> Entry:
     details = _refund_details(refund, _asked_by_shop(standing, refund), RefundStatus.FAILED)
-    key = f"refund:{refund.refund_id}:{RefundStatus.FAILED}"
+    key = refund_row(refund.refund_id, RefundStatus.FAILED)
     return _row(standing, key, learnt, details, event=EventType.REFUND_FAILED)
 
 
@@ -161,7 +165,12 @@ def _dispute_rows(
         if decision is None:
             return
         money = ()
-    yield _row(standing, key, learnt, details, money, decision)
+    event = EventType.DISPUTE_OPENED if _is_reopened(standing, seen) else decision
+    yield _row(standing, key, learnt, details, money, event)
+
+
+def _is_reopened(standing: Standing, seen: DisputeSnapshot) -> bool:
+    return is_reopened(standing.dispute, seen, seen.dispute_id in standing.booked.withdrawn)
 
 
 def _dispute_details(seen: DisputeSnapshot) -> dict[str, JsonScalar]:

@@ -293,7 +293,11 @@ class Gateway(Protocol):
         ...
 
     async def refund(self, request: RefundPayment) -> Answer:
-        """Give money back: Completed or Pending with the refund, Declined when the gateway will not."""
+        """Give money back: Completed or Pending with the refund, Declined when the gateway will not.
+
+        Where the gateway makes several of it, the payment shows all of them. The refund answered is the one that made
+        it whole, and it alone carries the key; the others stand for themselves.
+        """
         ...
 
     async def lookup(self, payment_id: str) -> PaymentSnapshot | None:

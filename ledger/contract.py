@@ -80,7 +80,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class InboxItem:
-    """A stored event, claimed for dispatch. `attempts` counts this one."""
+    """A stored event, claimed for dispatch. `attempts` counts this one; `replays` as it was when it was claimed."""
 
     id: int
     gateway: str
@@ -91,6 +91,7 @@ class InboxItem:
     received_at: datetime
     attempts: int
     dispute_id: str | None = None
+    replays: int = 0
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ _ITEM = tuple(
         "received_at",
         "attempts",
         "dispute_id",
+        "replays",
     )
 )
 
@@ -82,13 +83,13 @@ class Inbox:
                 items = [InboxItem(**row._mapping) for row in await connection.execute(taken)]
         return tuple(sorted(items, key=lambda item: (item.received_at, item.id)))
 
-    async def finish(self, item_id: int, outcome: str) -> None:
-        """The event is dealt with, for good."""
-        await self._change(item_id, processed_at=func.now(), leased_until=None, outcome=outcome)
+    async def finish(self, item: InboxItem, outcome: str) -> None:
+        """The event is dealt with, for good; unless somebody has ordered meanwhile that it be dispatched again."""
+        await self._change(item, processed_at=func.now(), leased_until=None, outcome=outcome)
 
-    async def postpone(self, item_id: int, delay: timedelta, outcome: str) -> None:
+    async def postpone(self, item: InboxItem, delay: timedelta, outcome: str) -> None:
         """Not now: the event comes back after the delay; `outcome` says why it waits."""
-        await self._change(item_id, next_attempt_at=func.now() + delay, leased_until=None, outcome=outcome)
+        await self._change(item, next_attempt_at=func.now() + delay, leased_until=None, outcome=outcome)
 
     async def wait_for_news(self, timeout: timedelta) -> bool:  # noqa: ASYNC109 (running out of time is an answer)
         """Whether new events came before the time was over. Look into the inbox either way: news can get lost."""
@@ -172,10 +173,16 @@ class Inbox:
             async with self._engine.connect() as connection:
                 return tuple(event_of(row) for row in await connection.execute(query))
 
-    async def _change(self, item_id: int, **values: Any) -> None:
-        """Change an event that is not processed yet; a late answer of somebody whose lease ran out changes nothing."""
+    async def _change(self, item: InboxItem, **values: Any) -> None:
+        """Change an event that is not processed yet; a late answer of somebody whose lease ran out changes nothing.
+
+        Where it was ordered again since the claim, the claim alone ends: what it came to is of before the order.
+        """
         w = webhook_inbox.c
-        change: Update = update(webhook_inbox).where(w.id == item_id, w.processed_at.is_(None)).values(**values)
+        mine = update(webhook_inbox).where(w.id == item.id, w.processed_at.is_(None))
+        ended: Update = mine.where(w.replays == item.replays).values(**values)
+        let_go: Update = mine.where(w.replays != item.replays).values(leased_until=None)
         with translated():
             async with self._engine.connect() as connection:
-                await connection.execute(change)
+                await connection.execute(ended)
+                await connection.execute(let_go)

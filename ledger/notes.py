@@ -9,8 +9,8 @@ from dataclasses import replace
 from domain.booked import booked
 from domain.errors import BooksError
 from domain.money import Money
-from domain.noting import Learnt, Standing, dispute_entries, payment_entries
-from domain.payment import PaymentSnapshot
+from domain.noting import Learnt, Standing, dispute_entries, payment_entries, refund_row
+from domain.payment import PaymentSnapshot, RefundStatus
 from domain.refund import RefundRecord
 from domain.timeline import Entry
 from ledger.contract import DisputeRecord, Note, Noted, NotSoldError
@@ -29,7 +29,7 @@ async def take_note(held: HeldCheckout, note: Note) -> Noted:
     if note.payment is not None:
         await _check_payment(held, note.payment)
     dispute = await _known(held, note)
-    standing = await standing_of(held, dispute)
+    standing = replace(await standing_of(held, dispute), failed=await _failed(held, note.payment))
     entries = _entries(standing, note)
     if not entries:
         return Noted(held.record.status, False, tuple(standing.refunds.values()), dispute)
@@ -53,6 +53,12 @@ async def _check_payment(held: HeldCheckout, payment: PaymentSnapshot) -> None:
     _check_currency(held, payment.amount, payment.captured, *(refund.amount for refund in payment.refunds))
     if not await held.sold():
         raise NotSoldError(f"{held.id} is not sold: its own workflow writes what its payment does")
+
+
+async def _failed(held: HeldCheckout, payment: PaymentSnapshot | None) -> frozenset[str]:
+    """Those of the payment's refunds whose failure is on the timeline."""
+    rows = {refund_row(r.refund_id, RefundStatus.FAILED): r.refund_id for r in payment.refunds} if payment else {}
+    return frozenset(rows[key] for key in await held.known(list(rows))) if rows else frozenset()
 
 
 async def _known(held: HeldCheckout, note: Note) -> DisputeRecord | None:

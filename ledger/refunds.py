@@ -6,7 +6,7 @@ The amount is reserved in one short transaction, before any gateway is called; n
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.checkout import Failure
@@ -27,6 +27,8 @@ from ledger.later_tables import refund_status, refunds
 from ledger.notes import standing_of
 from ledger.refund_rows import insert_refund, refund_of_row, select_refunds, set_status
 from ledger.tables import operations
+
+_LONG_AGO = timedelta(hours=1)
 
 
 class Refunds:
@@ -87,10 +89,11 @@ class Refunds:
                 await set_status(connection, refund_id, RefundStatus.FAILED, at, None, failure)
         return RefundRecord(record.refund, RefundStatus.FAILED, at, None, failure)
 
-    async def find_unstarted(self, older_than: timedelta, limit: int) -> tuple[RefundRecord, ...]:
-        """Pending refunds of that long ago that no gateway was ever asked for, oldest first: nobody may be at it.
+    async def find_unstarted(self, older_than: timedelta, limit: int, after: str = "") -> tuple[RefundRecord, ...]:
+        """Pending refunds of that long ago that nobody may be at, by id, those `after` this one.
 
-        Before a refund's workflow asks, it stores the key of its operation: `<checkout id>:<refund id>:<number>`.
+        Either no gateway was ever asked: before a refund's workflow asks, it stores the key of its operation,
+        `<checkout id>:<refund id>:<number>`. Or it was asked so long ago that its workflow may be gone.
         """
         asked = exists().where(
             operations.c.checkout_id == refunds.c.checkout_id,
@@ -99,7 +102,9 @@ class Refunds:
         query = (
             select_refunds()
             .where(refund_status.c.state == RefundStatus.PENDING, refunds.c.created_at < func.now() - older_than)
-            .where(~asked)
+            .where(or_(~asked, refunds.c.created_at < func.now() - _LONG_AGO), refunds.c.id > after)
+            .order_by(None)
+            .order_by(refunds.c.id)
             .limit(limit)
         )
         return await self._all(query)
@@ -146,6 +151,9 @@ async def _refusal(held: HeldCheckout) -> RefundRefusedError | None:
     status = held.record.status
     if status.state is not CheckoutState.COMPLETED or not status.captured_minor:
         message = f"the checkout is {status.state}, with nothing of it sold that could be given back"
+        return RefundRefusedError("nothing_to_refund", message)
+    if status.payment_id is None:
+        message = "a person marked it as paid, and no payment at the gateway is known that could be refunded there"
         return RefundRefusedError("nothing_to_refund", message)
     if await is_disputed(held.connection, held.id, BLOCKS_REFUNDS):
         return RefundRefusedError("dispute_open", "the money is with the bank until an open dispute is decided")

@@ -24,6 +24,7 @@ class Aftermath:
         self._cases = cases
         self._mailbox = mailbox
         self._casework = Casework(journal, desk, cases, self.settle)
+        self._lost_since = 0
         cases.ended = True
 
     async def run(self) -> None:
@@ -58,6 +59,7 @@ class Aftermath:
                 await self._casework.carry_out(waiting, order.action, order.evidence or "")
             elif asked:
                 await self._casework.carry_out(waiting, CaseAction.RETRY_NOW)
+        self.heed_loss(self._lost_since)
         await self._journal.write()
 
     async def settle(self, cause: str) -> None:
@@ -77,7 +79,8 @@ class Aftermath:
             await self._journal.write()
 
     def heed_loss(self, lost_minor: int) -> None:
-        """Open a case about what is lost of a sale; one that is open stays the only one."""
+        """Open a case about what is lost of a sale. What is lost while one is open waits until that ends."""
         known = any(waiting.mark.kind is CaseKind.CAPTURE_LOST for waiting in self._cases.orders.open)
+        self._lost_since = lost_minor if known else 0
         if lost_minor and not known:
             self._cases.enter_loss(at_stake=lost_minor)

@@ -35,7 +35,11 @@ class Wish:
 
 
 class Answering:
-    """Keys are `<dispute>:<verb>:<evidence>:<number>`, the same in every run for the same evidence."""
+    """Keys are `<dispute>:<verb>:<evidence>:<number>`, the same in every run for the same evidence.
+
+    An acceptance has the moment for its evidence: one that was declined while the dispute was an inquiry is a new one
+    when it has become a chargeback.
+    """
 
     def __init__(self, command: DisputeCommand, errand: Errand) -> None:
         self._command = command
@@ -48,15 +52,16 @@ class Answering:
         an answer that is given twice moves nothing twice.
         """
         number, pauses = 1, Pauses(workflow.now())
+        said = wish.evidence_id or int(workflow.now().timestamp() * 1000)
         while True:
-            key = f"{self._command.dispute_id}:{wish.verb}:{wish.evidence_id or 'all'}:{number}"
+            key = f"{self._command.dispute_id}:{wish.verb}:{said}:{number}"
             request = DisputeAnswer(key, self._command.seen.dispute_id, wish.evidence_id)
             call = AnswerDispute(self._command.seen.gateway, self._command.checkout_id, request)
             try:
-                answer = await self._errand.answer(wish.verb, DisputeActivities.answer_dispute, call)
+                answer = await self._errand.answer(wish.verb, DisputeActivities.answer_dispute, call, pauses)
             except KeyUselessError as error:
                 if error.reason == KEY_SPENT:
-                    await self._errand.pause(pauses)
+                    await self._errand.pause(wish.verb, pauses)
                 number += 1
             else:
                 return answer.decline if isinstance(answer, Declined) else None

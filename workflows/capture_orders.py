@@ -17,11 +17,13 @@ HELD = frozenset({CheckoutState.AUTHORIZED, CheckoutState.PARTIALLY_CAPTURED})
 class Ticket:
     """One order on its way. `cause`: `api`, or `timer` where it is the checkout's policy that orders.
 
-    `refusal` is the gateway's no where the checkout goes on without what was ordered.
+    `taken`: what was ordered is on the books as captured, though maybe not written yet. `refusal` is the gateway's no
+    where the checkout goes on without what was ordered.
     """
 
     order: CaptureOrder
     cause: str
+    taken: bool = False
     done: bool = False
     refusal: Decline | None = None
 
@@ -40,7 +42,7 @@ class CaptureQueue:
     @property
     def left(self) -> Money:
         """What is held and not ordered yet."""
-        ordered = sum(ticket.order.amount_minor or 0 for ticket in self.waiting)
+        ordered = sum(ticket.order.amount_minor or 0 for ticket in self.waiting if not ticket.taken)
         return Money(max(0, self._open.minor - ordered), self._open.currency)
 
     @property
@@ -67,9 +69,8 @@ class CaptureQueue:
         return None
 
     def add(self, order: CaptureOrder, cause: str = "api") -> Ticket:
-        """Take the order on. One that leaves nothing to be taken is the last one, said or not."""
-        takes_all = order.amount_minor is None or order.amount_minor == self.left.minor
-        ticket = Ticket(replace(order, final=order.final or takes_all), cause)
+        """Take the order on."""
+        ticket = Ticket(replace(order, final=order.final or order.amount_minor is None), cause)
         self.waiting.append(ticket)
         if ticket.order.final:
             self.last = ticket
@@ -79,10 +80,17 @@ class CaptureQueue:
         """The order to take all that is left: a new one, unless the last one is on its way."""
         return self.last or self.add(CaptureOrder(), cause)
 
-    def amount_of(self, ticket: Ticket) -> Money:
-        """What the first in the queue takes now."""
+    def begin(self, ticket: Ticket) -> Money:
+        """What the first in the queue takes now. One that leaves nothing to be taken is the last one, said or not.
+
+        That is known only now: an order before it may have been refused.
+        """
         minor = ticket.order.amount_minor
-        return self._open if minor is None else Money(minor, self._journal.command.amount.currency)
+        amount = self._open if minor is None else Money(minor, self._journal.command.amount.currency)
+        if amount == self._open and not ticket.order.final:
+            ticket.order = replace(ticket.order, final=True)
+            self.last = self.last or ticket
+        return amount
 
     def finish(self, ticket: Ticket, refusal: Decline | None = None) -> None:
         """It is carried out, or refused; after the refusal of the last one the shop may order anew."""

@@ -80,9 +80,11 @@ class Capturing:
         await self._go_on_without(ticket, refusal)
 
     async def _take(self, ticket: Ticket) -> Refusal | None:
-        amount = self._orders.amount_of(ticket)
+        amount = self._orders.begin(ticket)
         if amount.minor:
-            return await self._taking.part(amount, ticket.order.final)
+            refusal = await self._taking.part(amount, ticket.order.final)
+            ticket.taken = refusal is None
+            return refusal
         if self._journal.state is CheckoutState.AUTHORIZED:
             return Refusal(_NOTHING_TO_RELEASE, ticket.cause)
         await self._taking.release()

@@ -23,6 +23,7 @@ from workflows.cases import Cases
 from workflows.desk import Desk
 from workflows.journal import Journal
 from workflows.orders import Waiting
+from workflows.revival import revival_for
 from workflows.trouble import TURNS_BACK, closing
 from workflows.undo import Undo
 
@@ -30,6 +31,8 @@ _BESIDE = frozenset(
     {CaseKind.STRAY_PAYMENT, CaseKind.REFUND_FAILED_LATER, CaseKind.DISPUTE_UNANSWERED, CaseKind.CAPTURE_LOST}
 )
 """What does not ask how the checkout itself goes on."""
+_OF_ERRANDS = frozenset({CaseKind.UNKNOWN_OUTCOME, CaseKind.KEY_EXPIRED, CaseKind.OPERATION_MISMATCH})
+"""What the workflows of refunds and disputes have a person look at besides."""
 _REFUNDS = frozenset({CaseKind.REFUND_DECLINED, CaseKind.REFUND_FAILED})
 _UNANSWERED = frozenset({DisputeState.INQUIRY, DisputeState.NEEDS_RESPONSE})
 
@@ -54,11 +57,21 @@ class Casework:
 
     async def _close(self, waiting: Waiting, action: CaseAction) -> None:
         """A case beside a checkout that stays where it is."""
+        if waiting.mark.kind in _OF_ERRANDS and (revival := await revival_for(self._journal, waiting)) is not None:
+            # Whatever is ordered about an answer that is missing means: ask for it again.
+            self._cases.close(waiting)
+            await self._journal.write()
+            await revival.start()
+            return
         if action is CaseAction.LOOK_AGAIN and not await self._is_settled(waiting):
             return
-        minor = waiting.mark.amount_minor if action is CaseAction.WRITE_OFF else 0
         # Money that was lost is ours; a refund that came back is the customer's money.
         ours = waiting.mark.kind is CaseKind.CAPTURE_LOST
+        minor = waiting.mark.amount_minor if action is CaseAction.WRITE_OFF else 0
+        if minor and not ours:
+            # It may have gone back by another refund meanwhile.
+            await self._settle("operator")
+            minor = max(0, min(minor, self._journal.booked.kept_minor))
         self._cases.close(waiting, (self._cases.let_be(minor, ours),) if minor else ())
         if waiting.mark.kind is CaseKind.CAPTURE_LOST and not self._journal.sold and self._journal.state not in ENDED:
             # It came up while everything was being given back, and whoever did that is gone.

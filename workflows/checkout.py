@@ -132,7 +132,7 @@ class CheckoutWorkflow(Saga):
 
     async def _await_payment(self) -> None:
         """Until the money is held or captured; a decline leaves the customer another try until the checkout expires."""
-        while True:
+        while not await self._remembers_parts():
             fact = await self._desk.next_fact(lambda: self._mailbox.stops, self._command.expires_at)
             self._heed_stop()
             if fact is None:
@@ -149,6 +149,7 @@ class CheckoutWorkflow(Saga):
                     raise NoSaleError(EndReason.CANCELED_AT_GATEWAY, fact.cause)
                 case Reaction.SHOW_STEP | Reaction.TAKE:
                     self._note_try(payment, fact.cause)
+        return None
 
     async def _last_look(self) -> Fact:
         """Before a checkout expires the gateway is asked: the customer may have paid and the webhook be lost."""
@@ -191,6 +192,7 @@ class CheckoutWorkflow(Saga):
     async def _await_shop(self, within: timedelta) -> None:
         """Until the money is taken and the shop has said yes; its no, its silence and the end of the hold undo it."""
         await self._journal.write()
+        await self._remembers_parts()
         deadline = workflow.now() + within
         shop = Confirmation(self._journal, self._mailbox, self._hold)
         while True:
@@ -198,6 +200,20 @@ class CheckoutWorkflow(Saga):
             told = await self._or_by_hand(asked) and await self._or_by_hand(self._capturing.run(self._heed_facts))
             if told and self._journal.state not in HELD:
                 return
+
+    async def _remembers_parts(self) -> bool:
+        """Whether parts are on the books that a reset has forgotten: the story goes on from there.
+
+        Orders that the reset has kept are carried out anew instead, under the keys that have their answers.
+        """
+        if not self._journal.forgot_parts or self._captures.waiting:
+            return False
+        self._mailbox.decision = Decision.CONFIRM
+        self._desk.remember(await self._journal.remember())
+        payment = await self._desk.look_up()
+        if payment is not None:
+            self._till.remember(payment)
+        return True
 
     async def _heed_facts(self) -> None:
         while self._mailbox.facts:

@@ -106,10 +106,10 @@ class Commands(Reachable):
 
     async def _carried_out(self, ticket: Ticket) -> str:
         """Wait for a capture; the last one ends with the checkout's sale, or with the checkout."""
-        last = ticket.order.final
         await workflow.wait_condition(
             lambda: (
-                (ticket.done and (ticket.refusal is not None or not last)) or self._journal.written.state not in _TAKEN
+                (ticket.done and (ticket.refusal is not None or not ticket.order.final))
+                or self._journal.written.state not in _TAKEN
             )
         )
         if (refusal := ticket.refusal) is not None:

@@ -75,6 +75,12 @@ class Desk:
         """The current attempt failed for certain: the next one is a new operation."""
         self._numbers[verb] += 1
 
+    def remember(self, on_books: OnBooks) -> None:
+        """A reset forgot what was asked for: whatever is asked for from now on is a new operation."""
+        self._numbers[Verb.CAPTURE] = on_books.captures_asked
+        self._numbers[Verb.VOID] = on_books.voids_asked
+        self._numbers[Verb.REAUTHORIZE] = on_books.reauthorizations_asked
+
     async def create(self, may_leave: bool = False) -> Answer:
         """Open the payment. Raises NothingHappenedError, when it `may_leave`, for a gateway that will not open it.
 

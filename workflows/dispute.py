@@ -14,7 +14,7 @@ from workflows import options
 from workflows.answering import Answering, Wish
 from workflows.board import Board
 from workflows.deadline import Deadline
-from workflows.errand import Errand, Stake
+from workflows.errand import NO_REFUND, Errand, Stake
 from workflows.notebook import Notebook, on_books
 from workflows.orders import Acting, Orders, refused
 from workflows.reachable import Reachable
@@ -38,8 +38,8 @@ class DisputeWorkflow(Acting, Reachable):
         self._pen = Notebook(command.checkout_id, command.dispute_id)
         self._orders = Orders(command.checkout_id, command.seen.amount.currency, command.policy, self._pen)
         self._board = Board(command.seen.state)
-        stake = Stake(f"dispute/{command.dispute_id}", command.seen.amount, command.policy)
-        self._errand = Errand(stake, self._pen, self._orders, self._mailbox, self._show)
+        stake = Stake(f"dispute/{command.dispute_id}", command.seen.amount, command.policy, NO_REFUND)
+        self._errand = Errand(stake, self._pen, self._orders, self._mailbox, self._show, self._news)
         self._deadline = Deadline(command, self._pen, self._orders)
         self._answering = Answering(command, self._errand)
 
@@ -83,7 +83,8 @@ class DisputeWorkflow(Acting, Reachable):
         pause = options.DISPUTE_POLL
         while self._seen.state in OPEN or self._wishes or self._said:
             self._show("", False)
-            await self._deadline.keep(self._seen, self._is_answered())
+            if self._seen.state in OPEN:
+                await self._deadline.keep(self._seen, self._is_answered())
             told = await self._told(pause)
             if self._wishes:
                 await self._grant(self._wishes.popleft())
@@ -179,6 +180,9 @@ class DisputeWorkflow(Acting, Reachable):
     def _is_answered(self) -> bool:
         answered = self._record is not None and self._record.answered is not None
         return answered or self._seen.state not in _ANSWERABLE
+
+    def _news(self) -> int:
+        return len(self._said) + len(self._wishes)
 
     def _show(self, waiting_for: str, stuck: bool) -> None:
         seen, c = self._seen, self._command

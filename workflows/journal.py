@@ -31,6 +31,7 @@ _HELP = (
     "a cancel gives everything back."
 )
 _OVERTAKING = ENDED | {CheckoutState.REFUNDING}
+_BEFORE_PARTS = frozenset({CheckoutState.PROCESSING, CheckoutState.AWAITING_PAYMENT, CheckoutState.AUTHORIZED})
 
 
 class OvertakenError(Exception):
@@ -40,7 +41,8 @@ class OvertakenError(Exception):
 class Journal:
     """Notes state changes at once, and writes all that was noted in one transaction before the saga goes on.
 
-    `prefix` parts the entries of a later workflow on the same checkout from those of the first.
+    `prefix` parts the entries of a later workflow on the same checkout from those of the first. `forgot_parts`: a reset
+    has made the workflow forget captures in part, which stand on the books.
     """
 
     def __init__(self, command: CheckoutCommand, on_books: OnBooks) -> None:
@@ -50,6 +52,7 @@ class Journal:
         self.written = on_books.status
         self.prefix = ""
         self.overtaken: OvertakenError | None = None
+        self.forgot_parts = False
         self._sold = False
         self._writing = asyncio.Lock()
         self._names: Counter[str] = Counter()
@@ -158,10 +161,21 @@ class Journal:
         if on_books is not entries[-1].status.state and on_books in _OVERTAKING:
             await self.read()
             raise OvertakenError(on_books)
+        parts = on_books is CheckoutState.PARTIALLY_CAPTURED
+        self.forgot_parts = parts and entries[-1].status.state in _BEFORE_PARTS
         self._show()
         if self.command.parent_id is not None:
             # Only a hint: the split checkout reads the books, so it is no loss when that has ended already.
             await tell(self.command.parent_id, "tender_moved", self.command.checkout_id)
+
+    async def remember(self) -> OnBooks:
+        """Go on from the books after `forgot_parts`; what is written from now on is no row that they have."""
+        before = self.written
+        on_books = await self.read()
+        self.prefix, self.forgot_parts = f"again{on_books.sequence}:", False
+        self.written = before
+        self._show()
+        return on_books
 
     async def read(self) -> OnBooks:
         """Take over where the checkout stands on the books, forgetting what was noted."""

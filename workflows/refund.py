@@ -11,6 +11,7 @@ from activities.payments import PaymentActivities
 from activities.refunds import FailRefund, RefundActivities, RefundOnBooks
 from domain.case import CaseKind
 from domain.checkout import Failure
+from domain.money import Money
 from domain.outcomes import Answer, Completed, Declined, Pending
 from domain.payment import PaymentSnapshot, RefundSnapshot, RefundStatus
 from domain.refund import RefundCommand, RefundRecord, refund_of
@@ -41,7 +42,7 @@ class RefundWorkflow(Acting, Reachable):
         self._pen = Notebook(command.checkout_id, command.refund_id)
         self._orders = Orders(command.checkout_id, command.amount.currency, command.policy, self._pen)
         stake = Stake(f"refund/{command.refund_id}", command.amount, command.policy)
-        self._errand = Errand(stake, self._pen, self._orders, self._mailbox, self._show)
+        self._errand = Errand(stake, self._pen, self._orders, self._mailbox, self._show, self._news)
         self._board = Board(RefundStatus.PENDING)
         self._number = 1
         self._record: RefundRecord | None = None
@@ -93,7 +94,9 @@ class RefundWorkflow(Acting, Reachable):
         payment = await self._look("poll")
         if payment is None or payment.captured.minor < self._pen.status.captured_minor:
             return None
-        left = payment.captured - payment.refunded(RefundStatus.SUCCEEDED, RefundStatus.PENDING)
+        returned = payment.refunded(RefundStatus.SUCCEEDED, RefundStatus.PENDING).minor
+        # More may have gone back than is taken, where a capture failed after its refund.
+        left = Money(max(0, payment.captured.minor - returned), payment.captured.currency)
         if left.minor >= self._command.amount.minor:
             return None
         return Failure("amount_exceeds_available", f"the gateway has {left} of the payment left to give back")
@@ -105,10 +108,10 @@ class RefundWorkflow(Acting, Reachable):
             key = c.key(self._number)
             call = Refund(c.account.gateway, c.checkout_id, RefundPayment(key, c.payment_id, c.amount))
             try:
-                return await self._errand.answer("refund", PaymentActivities.refund_payment, call)
+                return await self._errand.answer("refund", PaymentActivities.refund_payment, call, pauses)
             except KeyUselessError as error:
                 if error.reason == KEY_SPENT:
-                    await self._errand.pause(pauses)
+                    await self._errand.pause("refund", pauses)
                 else:
                     await self._errand.decide(CaseKind(snake(error.reason)), f"{key}: {error}", self._is_shown)
                 if not await self._is_shown():
@@ -194,6 +197,9 @@ class RefundWorkflow(Acting, Reachable):
 
     def _is_ours(self, refund: RefundSnapshot) -> bool:
         return refund_of(refund.reference) == self._command.refund_id
+
+    def _news(self) -> int:
+        return len(self._mailbox.facts)
 
     def _show(self, waiting_for: str, stuck: bool) -> None:
         c = self._command

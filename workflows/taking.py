@@ -1,7 +1,9 @@
 """Taking what is held: all of it, or a part, and letting go of the rest."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
+from domain.booked import is_lower
 from domain.case import CaseKind
 from domain.money import Money
 from domain.outcomes import Completed, Declined, Pending
@@ -73,34 +75,46 @@ class Taking:
 
     async def release(self) -> None:
         """Let go of what is still held after the last capture; then the checkout is paid."""
+        pause = options.STUCK_PAUSE
         while self._journal.state is CheckoutState.PARTIALLY_CAPTURED:
             key, answer = self._desk.key(Verb.VOID), await self._desk.void(self._payment_id())
             # Should it have to be asked for once more, that is a new operation: this one's answer is stored.
             self._desk.next_attempt(Verb.VOID)
             match answer:
                 case Completed(evidence=PaymentSnapshot() as payment):
+                    self._cases.overcome("api")
                     await self._till.heed(Fact(payment, "api"))
                 case Declined(decline=decline):
+                    self._cases.overcome("api")
                     message = f"the gateway will not release the rest: {decline.gateway_code}"
                     await self._cases.review(CaseKind.VOID_DECLINED, message, at_stake=self._journal.booked.held_minor)
                     await self.look()
                 case _:
-                    await self._await_release(key)
+                    await self._await_release(key, pause)
+                    pause = min(2 * pause, options.STUCK_PAUSE_AT_MOST)
 
     async def look(self) -> EndReason | None:
         """See what the payment is now, and heed it; why that leaves no sale to be made."""
         payment = await self._desk.look_up()
         return await self._till.heed(Fact(payment, "poll")) if payment is not None else None
 
-    async def _await_release(self, key: str) -> None:
-        """The gateway took the release in; it tells later, and says no while it is at work on a capture."""
+    async def _await_release(self, key: str, pause: timedelta) -> None:
+        """The gateway took the release in; it tells later, and says no while it is at work on a capture.
+
+        One no is common; another is followed by a longer `pause`, and is shown until the gateway says otherwise.
+        """
         while self._journal.state is CheckoutState.PARTIALLY_CAPTURED:
             fact = await self._desk.next_fact(lambda: False)
             if fact is None:
                 continue
+            decline = fact.payment.decline if fact.payment.attempt == key else None
+            if decline is None and not _is_held(fact.payment):
+                self._cases.overcome(fact.cause)
             await self._till.heed(fact)
-            if fact.payment.decline and fact.payment.attempt == key:
-                await self._cases.pause(options.STUCK_PAUSE)
+            if decline is not None and self._journal.state is CheckoutState.PARTIALLY_CAPTURED:
+                if pause > options.STUCK_PAUSE:
+                    self._cases.stuck(Verb.VOID, decline.gateway_code, lasting=True)
+                await self._cases.pause(pause)
                 return
 
     async def _told(self, asked: int, declined_before: str | None = None) -> Refusal | None:
@@ -110,18 +124,22 @@ class Taking:
             payment = await self._desk.fresh(fact.payment) if fact else None
             if fact is None or payment is None:
                 continue
-            on_books = self._journal.booked.captured_minor
-            if payment.captured.minor < on_books:
+            if is_lower(self._journal.booked, payment):
                 # Meanwhile a capture from before has failed: the total to be reached is lower by as much.
                 await self._till.heed(Fact(payment, fact.cause))
                 if self._journal.state not in HELD:
                     return Refusal(HOLD_OVER, fact.cause)
                 self._till.expect(self._journal.booked.captured_minor + asked)
-            elif payment.status is PaymentStatus.CAPTURED or _has(payment, on_books + asked):
-                return self._taken(await self._till.agreed(payment), fact.cause, on_books + asked)
-            elif payment.status is PaymentStatus.CANCELED:
+            else:
+                # More than there was and less than was asked for: no capture of ours, so a person has to look.
+                payment = await self._till.agreed(payment)
+            # What tells of the loss may be the answer as well, and is not told again.
+            on_books = self._journal.booked.captured_minor
+            if payment.status is PaymentStatus.CAPTURED or _has(payment, on_books + asked):
+                return self._taken(payment, fact.cause, on_books + asked)
+            if payment.status is PaymentStatus.CANCELED:
                 raise NoSaleError(EndReason.CANCELED_AT_GATEWAY, fact.cause)
-            elif payment.decline and _is_held(payment) and self._is_answer(payment.attempt, declined_before):
+            if payment.decline and _is_held(payment) and self._is_answer(payment.attempt, declined_before):
                 return Refusal(payment.decline, fact.cause)
 
     def _is_answer(self, attempt: str | None, declined_before: str | None) -> bool:

@@ -45,6 +45,7 @@ class Till:
         self.authorization_id: str | None = None
         self._refused = False
         self._totals: set[int] = set()
+        self._most = 0
 
     async def agreed(self, payment: PaymentSnapshot) -> PaymentSnapshot:
         """The payment, once it is what was asked for. Until then a person has to look."""
@@ -122,6 +123,12 @@ class Till:
         self._note_hold(payment)
         self._enter(CheckoutState.AUTHORIZED, payment, cause, EventType.PAYMENT_AUTHORIZED)
 
+    def remember(self, payment: PaymentSnapshot) -> None:
+        """A reset forgot that part of the hold is taken: what is left of it ends when it would have."""
+        self.held_since = workflow.now()
+        self._most = self._journal.booked.captured_minor
+        self._note_hold(payment)
+
     def renewed(self, payment: PaymentSnapshot) -> None:
         """The gateway has made the hold anew: it let go of the old one and holds as much again."""
         self._note_hold(payment)
@@ -141,6 +148,7 @@ class Till:
     def part(self, payment: PaymentSnapshot, cause: str) -> None:
         """A part of the money is taken, and the rest still held."""
         self._note_hold(payment)
+        self._most = max(self._most, payment.captured.minor)
         taken = payment.captured.minor - self._journal.booked.captured_minor
         details: dict[str, JsonScalar] = {"amount": taken, **_total(payment)}
         event = EventType.PAYMENT_PARTIALLY_CAPTURED
@@ -173,7 +181,8 @@ class Till:
             case Reaction.PART:
                 self.part(payment, fact.cause)
             case Reaction.CASE:
-                await self._cases.capture_lost(payment)
+                # What is lost of the parts, also of one whose loss is on the books since the hold opened again with it.
+                await self._cases.capture_lost(payment, self._most - payment.captured.minor)
                 self.paid(payment, fact.cause)
             case Reaction.NO_SALE if payment.status is PaymentStatus.CANCELED:
                 raise NoSaleError(EndReason.CANCELED_AT_GATEWAY, fact.cause)

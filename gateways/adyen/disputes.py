@@ -118,14 +118,18 @@ def _less(taken: Money, returned: Money) -> Money:
 
 
 def _given_back(inquiry: Notification, told: Sequence[Notification], amount: Money) -> bool:
-    """Whether the payment was refunded to this amount: then nobody is asked any more, and Adyen sends no word of it."""
+    """Whether the payment was refunded to this amount since: then nobody is asked any more, as Adyen does not tell.
+
+    What was given back before the inquiry is no answer to it. Adyen's dates are not signed: one that lies makes us wait
+    for an answer that was given, or for the chargeback, and moves no money.
+    """
     payments = authorised(list({n.signed: n for n in told if n.code in PAYMENT_EVENTS}.values()))
     refunds = [
         part.money
         for payment in payments
         if payment.psp_reference == inquiry.original_reference
         for part in payment.all_refunds()
-        if part.done
+        if part.done and part.last.at >= inquiry.at
     ]
     return sum(money.minor for money in refunds if money.currency == amount.currency) >= amount.minor
 

@@ -1,7 +1,8 @@
-"""One refund of ours as several of PayPal's: how they say that they belong together, and what they are as one.
+"""One refund of ours as several of PayPal's: how they say that they belong together, and which of them speaks for all.
 
-Each carries our key as its custom id; pieces of a larger refund add the whole's amount, because what is booked under a
-refund's id never changes: a refund that is still in the making must not be seen as a smaller one.
+Each carries our key as its custom id; pieces of a larger refund add the whole's amount. All of them are shown, each
+with its own id and amount, so that what went out is on the books whatever becomes of the rest. The last one alone
+carries our reference, since the refund is done with it and not before.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from domain.money import Money
 from domain.payment import RefundSnapshot, RefundStatus
+from domain.refund import refund_of
 
 _SWAPPED = str.maketrans(":.", ".:")
 _JOINT = ","
@@ -43,40 +45,36 @@ def whole_of(custom: str) -> int | None:
     return int(amount) if before and amount.isascii() and amount.isdigit() and len(amount) <= 16 else None
 
 
-def merged(pieces: Sequence[Piece]) -> tuple[RefundSnapshot, ...]:
-    """The refunds as we asked for them, in the order in which they were begun."""
-    groups: dict[tuple[str, int], list[RefundSnapshot]] = {}
-    shown: list[RefundSnapshot | tuple[str, int]] = []
+def operation_of(key: str | None) -> str | None:
+    """What the key asks for: a refund of the shop's is the same one under each of its keys."""
+    return refund_of(key) or key
+
+
+def shown(pieces: Sequence[Piece]) -> tuple[RefundSnapshot, ...]:
+    """The refunds of a payment, in the order in which they were made."""
+    groups: dict[tuple[str | None, int], list[RefundSnapshot]] = {}
     for piece in pieces:
-        if piece.whole is None or piece.refund.reference is None:
-            shown.append(piece.refund)
-            continue
-        key = (piece.refund.reference, piece.whole)
-        if key not in groups:
-            shown.append(key)
-        groups.setdefault(key, []).append(piece.refund)
-    found: list[RefundSnapshot] = []
-    for each in shown:
-        found += [each] if isinstance(each, RefundSnapshot) else _as_one(groups[each], each[1])
-    return tuple(found)
+        if piece.whole is not None:
+            groups.setdefault((operation_of(piece.refund.reference), piece.whole), []).append(piece.refund)
+    last = {refund.refund_id: refund for (_, whole), parts in groups.items() for refund in _closing(parts, whole)}
+    return tuple(last.get(piece.refund.refund_id) or _bare(piece) for piece in pieces)
 
 
-def _as_one(parts: Sequence[RefundSnapshot], whole: int) -> list[RefundSnapshot]:
-    """Nothing while some of it is still to be asked for.
+def _closing(parts: Sequence[RefundSnapshot], whole: int) -> list[RefundSnapshot]:
+    """The piece that completed the whole, and that is pending as long as any is. None while some is to be asked for.
 
-    When a part failed and others did not, the refund as a whole failed, and what went out stands for itself.
+    None either when a piece of the latest try failed: then the refund failed, and what went out stands for itself.
     """
-    failed = [part for part in parts if part.status is RefundStatus.FAILED]
     alive = [part for part in parts if part.status is not RefundStatus.FAILED]
-    first = (failed or alive)[0]
-    one = replace(
-        first,
-        refund_id=f"{min(part.refund_id for part in parts)}+{len(parts) - 1}",
-        amount=Money(whole, first.amount.currency),
-    )
-    if failed:
-        return [one, *(replace(part, reference=None) for part in alive)]
-    if sum(part.amount.minor for part in alive) < whole:
+    failed = any(part.status is RefundStatus.FAILED and part.reference == parts[-1].reference for part in parts)
+    if failed or sum(part.amount.minor for part in alive) < whole:
         return []
     pending = any(part.status is RefundStatus.PENDING for part in alive)
-    return [replace(one, status=RefundStatus.PENDING if pending else RefundStatus.SUCCEEDED)]
+    return [replace(alive[-1], status=RefundStatus.PENDING if pending else RefundStatus.SUCCEEDED)]
+
+
+def _bare(piece: Piece) -> RefundSnapshot:
+    """A piece that went out says of itself only that it did; that one failed, it says of the whole."""
+    if piece.whole is None or piece.refund.status is RefundStatus.FAILED:
+        return piece.refund
+    return replace(piece.refund, reference=None)

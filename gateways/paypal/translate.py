@@ -14,7 +14,7 @@ from gateways.contract import GatewayTransaction, TransactionType
 from gateways.paypal import declines, fields
 from gateways.paypal.fields import Object
 from gateways.paypal.options import LIVE_HOSTS
-from gateways.paypal.pieces import Piece, key_of, merged, whole_of
+from gateways.paypal.pieces import Piece, key_of, shown, whole_of
 
 NAME = "paypal"
 
@@ -98,7 +98,12 @@ def unit_of(order: Object) -> Object:
 def payments_of(order: Object) -> Payments:
     """Its authorizations, captures and refunds, in the order they were made."""
     payments = fields.inner(unit_of(order), "payments")
-    return Payments(*(fields.several(payments, name) for name in ("authorizations", "captures", "refunds")))
+    authorizations, captures, refunds = (
+        fields.several(payments, name) for name in ("authorizations", "captures", "refunds")
+    )
+    # Which one was made last decides what several of them are together.
+    refunds = sorted(refunds, key=lambda refund: fields.text_if_any(refund, "create_time") or "")
+    return Payments(authorizations, captures, refunds)
 
 
 def payment_of(order: Object, live: bool) -> PaymentSnapshot:
@@ -124,7 +129,7 @@ def payment_of(order: Object, live: bool) -> PaymentSnapshot:
         next_action=_next_action(order, status),
         authorized_until=fields.moment(held, "expiration_time") if held else None,
         account=fields.text_if_any(fields.inner(unit, "payee"), "merchant_id"),
-        refunds=merged([piece_of(refund, reference) for refund in payments.refunds]),
+        refunds=shown([piece_of(refund, reference) for refund in payments.refunds]),
         authorization_id=fields.text(held, "id") if held else None,
     )
 
@@ -214,8 +219,8 @@ def _status(order: Object, payments: Payments) -> PaymentStatus:
     word = fields.text(order, "status")
     status = _ORDER_STATUSES.get(word)
     # A completed order shows what was done with it, and a hold that is captured shows by which capture.
-    shown = payments.captures if _newest(payments.authorizations, _CAPTURED) else done
-    if status is None or (word == "COMPLETED" and not shown):
+    tried = payments.captures if _newest(payments.authorizations, _CAPTURED) else done
+    if status is None or (word == "COMPLETED" and not tried):
         raise fields.unreadable("status")
     # From its opening an order may stand as requiring the payer; it asks once more only when it knows them.
     if status is PaymentStatus.REQUIRES_ACTION and not fields.inner(order, "payer"):

@@ -151,8 +151,10 @@ def _withdrawn(dispute: Object, amount: Money, currency: str) -> Money:
     out = max(0, -sum(row["amount"] for row in rows))
     if all(row.get("currency") == currency for row in rows):
         return fields.money({"amount": out}, "amount", currency)
-    # An account that settles in another currency states it in that; it is out as a whole or not at all.
-    return amount if out else amount.zero()
+    # An account that settles in another currency states it in that, and at another day's rate when it comes back: it is
+    # out as a whole or not at all, as more rows take than give.
+    taken = sum((row["amount"] < 0) - (row["amount"] > 0) for row in rows)
+    return amount if taken > 0 else amount.zero()
 
 
 def _state(dispute: Object, withdrawn: Money) -> DisputeState:

@@ -286,3 +286,17 @@ def test_the_gateways_of_this_test_differ_as_it_says(shop: Several) -> None:
     assert (broad.several_captures, narrow.several_captures) == (True, False)
     assert (broad.reauthorize_after is None, narrow.reauthorize_after is None) == (False, True)
     assert Verb.SUBMIT_EVIDENCE in broad.answers_disputes - narrow.answers_disputes
+
+
+async def test_another_capture_under_the_same_key_is_not_said_to_be_done(shop: Several) -> None:
+    """The first was done and its answer lost: another amount under its key is never said to be done when it is not."""
+    checkout_id, key = await held(shop), secrets.token_hex(8)
+    assert (await capture(shop, checkout_id, key, amount=1000, final=False)).status_code == 200
+    caller = await shop.api.services.authenticator.authenticate(shop.api.secret)
+    assert caller is not None
+    await forget(shop, caller.id, key)
+    answer = await capture(shop, checkout_id, key, amount=3000)
+    told = answer.json()
+    assert answer.status_code in (409, 422) or told["amount_captured"] == 4000, (
+        f"{answer.status_code}: {told['state']}, {told['amount_captured']} captured; 3000 final was asked for"
+    )

@@ -43,7 +43,7 @@ class Operator:
         """Have everything that is due dealt with, as the dispatcher would; how much of it was of this gateway."""
         items = await self.api.services.inbox.claim(1000, LEASE)
         for item in items:
-            await self.api.services.inbox.finish(item.id, "delivered")
+            await self.api.services.inbox.finish(item, "delivered")
         return sum(item.gateway == self.gateway for item in items)
 
     async def listed(self, **query: str) -> list[dict[str, Any]]:

@@ -70,7 +70,9 @@ def after(before: Standing, entries: Iterable[Entry]) -> Standing:
         if isinstance(id_, str):
             told = RefundStatus(str(entry.details["status"]))
             refunds[id_] = replace(refunds[id_], status=told, gateway_refund_id=str(entry.details["gateway_refund_id"]))
-    return replace(before, booked=books, refunds=refunds, sequence=sequence)
+    rows = (entry.key.split(":") for entry in entries)
+    failed = before.failed | {row[1] for row in rows if row[0] == "refund" and row[-1] == "failed"}
+    return replace(before, booked=books, refunds=refunds, sequence=sequence, failed=failed)
 
 
 def told(entries: Sequence[Entry]) -> list[EventType | None]:
@@ -207,7 +209,8 @@ def test_a_dispute_first_seen_decided_is_opened_and_decided() -> None:
 
 def test_an_old_look_at_a_dispute_says_nothing() -> None:
     """Decided, it is not open again, and the money that was withdrawn then is not withdrawn again."""
-    here = standing(dispute=dispute(DisputeState.WON))
+    books = Booked("EUR", captured_minor=PRICE.minor, withdrawn={"dp_1": 0})
+    here = standing(booked=books, dispute=dispute(DisputeState.WON))
     assert dispute_entries(here, dispute(DisputeState.NEEDS_RESPONSE, 10000), LEARNT) == ()
 
 

@@ -192,9 +192,9 @@ async def test_a_finished_event_never_comes_back(inbox: Inbox) -> None:
     event = delivery()
     await inbox.store(event)
     [item] = await inbox.claim(1, timedelta(0))
-    await inbox.finish(item.id, "delivered")
-    await inbox.finish(item.id, "late")
-    await inbox.postpone(item.id, timedelta(0), "late")
+    await inbox.finish(item, "delivered")
+    await inbox.finish(item, "late")
+    await inbox.postpone(item, timedelta(0), "late")
     assert await inbox.claim(1, MINUTE) == ()
     row = await inbox.get("stripe", event.event_id)
     assert row is not None
@@ -207,9 +207,9 @@ async def test_a_postponed_event_comes_back_when_due(inbox: Inbox) -> None:
     event = delivery()
     await inbox.store(event)
     [item] = await inbox.claim(1, MINUTE)
-    await inbox.postpone(item.id, MINUTE, "not yet")
+    await inbox.postpone(item, MINUTE, "not yet")
     assert await inbox.claim(1, MINUTE) == ()
-    await inbox.postpone(item.id, timedelta(0), "not yet")
+    await inbox.postpone(item, timedelta(0), "not yet")
     assert [again.attempts for again in await inbox.claim(1, MINUTE)] == [2]
     row = await inbox.get("stripe", event.event_id)
     assert row is not None

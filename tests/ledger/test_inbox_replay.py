@@ -31,7 +31,7 @@ async def finished(inbox: Inbox, outcome: str = "delivered", **changes: object) 
     await inbox.store(event)
     (item,) = await inbox.claim(1, MINUTE)
     assert item.event_id == event.event_id
-    await inbox.finish(item.id, outcome)
+    await inbox.finish(item, outcome)
     return item.id
 
 
@@ -61,7 +61,7 @@ async def test_a_replayed_event_comes_again(inbox: Inbox) -> None:
     assert (event.processed_at, event.outcome, event.attempts, event.replays) == (None, None, 0, 1)
     (item,) = await inbox.claim(10, MINUTE)
     assert (item.id, item.attempts) == (first, 1)
-    await inbox.finish(first, "again")
+    await inbox.finish(item, "again")
     again, left = await inbox.stored(first), await inbox.stored(other)
     assert again is not None
     assert left is not None
@@ -73,7 +73,7 @@ async def test_one_that_waits_is_due_now(inbox: Inbox) -> None:
     """An event that was put off for a day need not wait when somebody asks for it."""
     await inbox.store(delivery())
     (item,) = await inbox.claim(1, MINUTE)
-    await inbox.postpone(item.id, timedelta(days=1), "not yet")
+    await inbox.postpone(item, timedelta(days=1), "not yet")
     assert await inbox.claim(1, MINUTE) == ()
     assert await inbox.replay([item.id]) == 1
     assert [one.id for one in await inbox.claim(1, MINUTE)] == [item.id]
@@ -177,3 +177,12 @@ async def test_sources_are_counted(inbox: Inbox) -> None:
         "paypal": {EventSource.POLL: 1},
     }
     assert await inbox.sources(NOW + MINUTE) == {}
+
+
+async def test_a_replay_outlives_the_dispatch_under_way(inbox: Inbox) -> None:
+    """The operator was told that it is dispatched again: what the dispatch under way comes to is of before that."""
+    await inbox.store(delivery())
+    (item,) = await inbox.claim(1, timedelta(milliseconds=1))
+    assert await inbox.replay([item.id]) == 1
+    await inbox.finish(item, "already_booked")
+    assert [one.id for one in await inbox.claim(1, timedelta(minutes=1))] == [item.id]

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -13,6 +13,7 @@ from domain.dispute import DisputeState
 from domain.errors import BooksError
 from domain.money import Money
 from domain.payment import RefundSnapshot, RefundStatus
+from domain.postings import capture
 from domain.refund import RefundRecord
 from domain.states import CheckoutState
 from domain.timeline import Entry
@@ -200,7 +201,8 @@ async def test_what_a_lost_dispute_took_is_not_given_back_again(books: Books, re
 async def test_refunds_that_nobody_started_are_found(books: Books, refunds: Refunds, engine: AsyncEngine) -> None:
     """Those without an operation of their own; the saga's operations on the same checkout do not count."""
     made = await sale(books, 100)
-    started, unstarted, failed = asked(made, 10), asked(made, 20), asked(made, 30)
+    lately = datetime.now(UTC) - timedelta(minutes=1)
+    started, unstarted, failed = (asked(made, minor, created_at=lately) for minor in (10, 20, 30))
     for refund in (started, unstarted, failed):
         await refunds.reserve(refund)
     await refunds.fail(failed.id, Failure("declined", "no"), "api", NOW)
@@ -215,3 +217,29 @@ async def test_refunds_that_nobody_started_are_found(books: Books, refunds: Refu
     assert await mine(timedelta(days=36500)) == []
     await Operations(engine).begin(f"{made.id}:{unstarted.id}:1", made.id, "stripe", "refund", {})
     assert await mine(timedelta(seconds=1)) == []
+
+
+async def test_refunds_that_were_asked_for_long_ago_are_found(
+    books: Books, refunds: Refunds, engine: AsyncEngine
+) -> None:
+    """Their workflow may be gone, terminated or forgotten, and the amount stays reserved: one that runs is joined."""
+    made = await sale(books, 100)
+    old = asked(made, 10, created_at=datetime.now(UTC) - timedelta(hours=2))
+    await refunds.reserve(old)
+    await Operations(engine).begin(f"{made.id}:{old.id}:1", made.id, "stripe", "refund", {})
+    found = await refunds.find_unstarted(timedelta(seconds=1), 1000)
+    assert [record.refund.id for record in found if record.refund.checkout_id == made.id] == [old.id]
+
+
+async def test_a_sale_without_a_known_payment_cannot_be_refunded(books: Books, refunds: Refunds) -> None:
+    """A person marked it as paid when no payment was known: nothing at the gateway could be given back."""
+    made = checkout(amount=Money(100, "EUR"))
+    await books.create_checkout(made, created())
+    unnamed = CheckoutStatus(CheckoutState.PAID)
+    marked = Entry(
+        "paid", unnamed, "operator", NOW, {}, (capture("stripe", "marked", made.amount, made.amount.zero()),)
+    )
+    done = Entry("completed", replace(unnamed, state=CheckoutState.COMPLETED), "operator", NOW)
+    await books.append(made.id, [marked, done])
+    with pytest.raises(RefundRefusedError, match="marked it as paid"):
+        await refunds.reserve(asked(made, 10))

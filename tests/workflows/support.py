@@ -15,12 +15,12 @@ from temporalio.client import WorkflowHandle
 
 import worker
 from activities.guard import GatewayGuard
-from api.__main__ import Server, server_config
 from api.app import ApiSettings, create_app, production
 from api.sagas import Sagas
 from api.wiring import accounts_of, connect_temporal
 from config.routes import Routes
 from config.settings import DatabaseSettings, PolicySettings, TemporalSettings
+from devstack.inprocess import served
 from devstack.ports import any_free
 from domain.breaker import BreakerPolicy
 from domain.checkout import CaptureMode, Checkout, CheckoutRecord, CheckoutStatus
@@ -38,7 +38,7 @@ from tests.workflows.sandboxes import Announced, payment_of, sandbox_builders, s
 from workflows.runner import CHECKED
 
 T = TypeVar("T")
-PATIENCE = 30.0
+PATIENCE = 60.0
 _MEANS_FIELD = {"stripe": "payment_method", "paypal": "funding", "adyen": "card"}
 # The books are shared by all tests: one's broken gateway must not keep back another's calls.
 NEVER_TRIPPED = BreakerPolicy(failures=1_000_000)
@@ -205,16 +205,8 @@ class Shop:
 @asynccontextmanager
 async def running_api(settings: ApiSettings, port: int) -> AsyncIterator[str]:
     """The API in this process, for the webhooks."""
-    server = Server(server_config(create_app(lambda: production(settings)), "127.0.0.1", port, log_config=None))
-    task = asyncio.create_task(server.serve())
-    try:
-        while not server.started:
-            assert not task.done(), "the API did not start"
-            await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        await task
+    async with served(create_app(lambda: production(settings)), port) as url:
+        yield url
 
 
 @asynccontextmanager

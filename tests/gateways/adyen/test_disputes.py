@@ -171,3 +171,10 @@ def test_events_name_the_dispute() -> None:
     assert (foreign.dispute_id, foreign.relevant) == (None, False)
     (payments,) = parse(delivery(done("REFUND", "refund:1")))
     assert payments.dispute_id is None
+
+
+def test_a_refund_of_before_answers_nothing() -> None:
+    """42.00 paid, 21.00 given back; a month later the bank asks about the other 21.00. Nobody has answered that."""
+    half = {"currency": "USD", "value": 2100}
+    history = [item(), done("CAPTURE", "capture:1"), after(done("REFUND", "refund:1", amount=half), 10)]
+    assert dispute(*history, after(about(RFI, 2100), 60 * 24 * 30)).state is S.INQUIRY

@@ -1,9 +1,11 @@
 """Holds that are taken in parts or made anew, and refunds over several captures, as snapshots."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from domain.booked import Booked, catch_up
 from domain.money import Money
 from domain.payment import PaymentStatus, RefundSnapshot, RefundStatus
 from gateways.paypal.pieces import custom_id, key_of, whole_of
@@ -11,6 +13,7 @@ from gateways.paypal.translate import payment_of
 from tests.gateways.paypal.examples import CAPTURED, HELD, RELEASED, TEN, authorization, capture, money, order, refund
 
 NOTHING = Money(0, "USD")
+KEY = "chk_1:refund:1"
 
 STATUSES: dict[str, tuple[dict[str, Any], PaymentStatus, Money]] = {
     "hold captured for less, for the last time": (
@@ -109,31 +112,65 @@ def pieces(*parts: tuple[str, str, str], of: str = ",1000") -> list[RefundSnapsh
     return ours
 
 
-def test_the_pieces_of_a_refund_are_one() -> None:
-    """What was given back under one key is one refund of the whole, pending while a piece of it is."""
-    for status, told in (("COMPLETED", RefundStatus.SUCCEEDED), ("PENDING", RefundStatus.PENDING)):
-        (one,) = pieces(("R2", "6.00", "COMPLETED"), ("R1", "4.00", status))
-        assert (one.refund_id, one.amount, one.status, one.reference) == ("R1+1", TEN, told, "chk_1:refund:1")
+def facts(refunds: list[RefundSnapshot]) -> list[tuple[str, int, RefundStatus, str | None]]:
+    """What the books are told of each."""
+    return [(one.refund_id, one.amount.minor, one.status, one.reference) for one in refunds]
 
 
-def test_a_refund_in_the_making_is_not_seen() -> None:
-    """Until its last piece is there it would look like a smaller refund, and be booked as that."""
-    assert pieces(("R2", "6.00", "COMPLETED")) == []
+def test_the_last_piece_of_a_refund_carries_its_reference() -> None:
+    """Each piece is a refund of its own amount; the one that completes the whole is pending while any of them is."""
+    for first, last in (("COMPLETED", "COMPLETED"), ("PENDING", "COMPLETED"), ("COMPLETED", "PENDING")):
+        told = pieces(("R2", "6.00", first), ("R1", "4.00", last))
+        statuses = {"COMPLETED": RefundStatus.SUCCEEDED, "PENDING": RefundStatus.PENDING}
+        whole = RefundStatus.PENDING if "PENDING" in (first, last) else RefundStatus.SUCCEEDED
+        assert facts(told) == [("R2", 600, statuses[first], None), ("R1", 400, whole, KEY)]
+
+
+def test_the_last_piece_is_the_one_made_last() -> None:
+    """PayPal may list them in any order; which of them speaks for the whole must never change."""
+    stated = [
+        refund(id=id_, amount=money(value), custom_id="chk_1.refund.1,1000", create_time=f"2026-01-02T03:04:0{at}Z")
+        for id_, value, at in (("R3", "4.00", 9), ("R2", "6.00", 1))
+    ]
+    for listed in (stated, stated[::-1]):
+        payment = payment_of(order("COMPLETED", {"captures": [capture("REFUNDED")], "refunds": listed}), live=False)
+        assert [(one.refund_id, one.reference) for one in payment.refunds] == [("R2", None), ("R3", KEY)]
+
+
+def test_a_refund_in_the_making_is_a_smaller_one_of_nobody() -> None:
+    """What went out is seen at once; that the refund of ours was made is not said before its last piece is there."""
+    assert facts(pieces(("R2", "6.00", "COMPLETED"))) == [("R2", 600, RefundStatus.SUCCEEDED, None)]
 
 
 def test_a_refund_of_which_a_piece_failed_failed() -> None:
-    """The whole is told as failed; what went out all the same stands for itself, nobody's refund."""
-    one, left = pieces(("R2", "6.00", "COMPLETED"), ("R1", "4.00", "FAILED"))
-    assert (one.amount, one.status, one.reference) == (TEN, RefundStatus.FAILED, "chk_1:refund:1")
-    assert one.failure_code
-    assert (left.refund_id, left.amount, left.status, left.reference) == (
-        "R2",
-        Money(600, "USD"),
-        RefundStatus.SUCCEEDED,
-        None,
-    )
-    (one,) = pieces(("R2", "6.00", "FAILED"), ("R1", "4.00", "FAILED"))
-    assert (one.amount, one.status) == (TEN, RefundStatus.FAILED)
+    """The failed piece says so of the whole; what went out all the same stands for itself, nobody's refund."""
+    for rest in ("COMPLETED", "PENDING"):
+        left, failed = pieces(("R2", "6.00", rest), ("R1", "4.00", "FAILED"))
+        assert (failed.status, failed.reference, bool(failed.failure_code)) == (RefundStatus.FAILED, KEY, True)
+        assert (left.amount, left.reference) == (Money(600, "USD"), None)
+        failed, left = pieces(("R2", "6.00", "FAILED"), ("R1", "4.00", rest))
+        assert (failed.reference, left.reference) == (KEY, None)
+    both = pieces(("R2", "6.00", "FAILED"), ("R1", "4.00", "FAILED"))
+    assert [(one.status, one.reference) for one in both] == [(RefundStatus.FAILED, KEY)] * 2
+
+
+@pytest.mark.parametrize("failing", [None, "R1", "R2"])
+def test_the_books_have_every_piece_once(failing: str | None) -> None:
+    """However far it was when it was looked at: in the end the books say what PayPal gave, no more and no less."""
+    on_books = Booked("USD")
+    course = [
+        (("R1", "6.00", "PENDING"),),
+        (("R1", "6.00", "PENDING"), ("R2", "4.00", "COMPLETED")),
+        tuple(
+            (id_, value, "FAILED" if id_ == failing else "COMPLETED") for id_, value in (("R1", "6.00"), ("R2", "4.00"))
+        ),
+    ]
+    for parts in course:
+        payment = replace(payment_of(CAPTURED, live=False), refunds=tuple(pieces(*parts)))
+        for transaction in catch_up(on_books, payment):
+            on_books = on_books.after(transaction)
+    assert on_books.refunded_minor == {None: 1000, "R1": 400, "R2": 600}[failing]
+    assert all(one.status is not RefundStatus.PENDING for one in on_books.refunds.values())
 
 
 @pytest.mark.parametrize("of", ["", ",", ",x", ",-1", ",٣", ",12345678901234567"])
