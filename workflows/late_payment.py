@@ -26,6 +26,7 @@ class _LateOrders(Orders):
         super().__init__(checkout_id, currency, policy, pen)
         self.ready = self.asked = False
         self.before: dict[str, CheckoutStatus | None] = {}
+        self.known: set[str] = set()
 
     def check(self, order: CaseOrder) -> None:
         """Which cases are open is on the books, and read there."""
@@ -37,7 +38,12 @@ class _LateOrders(Orders):
         return await super()._meant(order)
 
     def _found(self, case: Case) -> Waiting | None:
-        return super()._found(case) or self.opened(as_mark(case), before=self.before.get(case.id))
+        """A case is taken up once: one that is no more here was read as open just before it was closed."""
+        found = super()._found(case)
+        if found is None and case.id not in self.known:
+            found = self.opened(as_mark(case), before=self.before.get(case.id))
+        self.known.add(case.id)
+        return found
 
 
 @workflow.defn(name="LatePayment")
@@ -102,4 +108,5 @@ class LatePaymentWorkflow(Acting, Reachable):
         for seen in found:
             self._late.before[seen.case.id] = seen.before
             if seen.case.workflow_id in gone:
+                self._late.known.add(seen.case.id)
                 cases.take_up(as_mark(seen.case), seen.before)

@@ -1,6 +1,7 @@
 """Stored events over HTTP: listed, and dispatched again one by one or many at once."""
 
 import secrets
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from ledger.contract import Delivery, EventSource
 
-from .conftest import Api, bearer
+from .conftest import Api, bearer, serving
 
 LEASE = timedelta(seconds=60)
 
@@ -64,9 +65,10 @@ class Operator:
 
 
 @pytest.fixture
-async def operator(api: Api) -> Operator:
-    """An operator with a gateway of this test's own."""
-    return Operator(api, await api.key("operate"))
+async def operator(fresh_database_url: str) -> AsyncIterator[Operator]:
+    """An operator on books where no dispatcher works but the test itself."""
+    async with serving(fresh_database_url) as api:
+        yield Operator(api, await api.key("operate"))
 
 
 async def test_events_are_listed_newest_first(operator: Operator) -> None:

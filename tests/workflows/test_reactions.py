@@ -131,10 +131,11 @@ async def looked(effect: Effect) -> None:
 
 
 def reached(state: str) -> Check:
-    """It is there, with as much captured as was shown."""
+    """It has been there, with as much captured as was shown; where nothing more is awaited, it goes on at once."""
 
     async def check(effect: Effect) -> None:
-        assert (await effect.until(state)).captured_minor == effect.shown.captured.minor
+        await eventually(effect.rows, lambda rows: state in {row.state for row in rows})
+        assert (await effect.until(state, "completed")).captured_minor == effect.shown.captured.minor
 
     return check
 

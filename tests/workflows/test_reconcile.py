@@ -1,9 +1,10 @@
 """Events that no webhook told are found in the gateway's own list; schedules are made, changed, and taken away."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -21,7 +22,7 @@ from ledger.idempotency import IdempotencyKeys
 from ledger.inbox import Inbox
 from ledger.marks import PollMarks
 from tests.workflows.after_sale import balanced, gateway_of
-from tests.workflows.support import NEVER_TRIPPED, Shop, eventually
+from tests.workflows.support import NEVER_TRIPPED, Shop, eventually, running_shop
 from workflows.reconcile import HousekeepingWorkflow, Reconciled, ReconcileWorkflow
 from workflows.schedules import HOUSEKEEPING, PREFIX, ensure_schedules
 
@@ -71,8 +72,16 @@ async def read(shop: Shop, gateway: Listing) -> Listed:
         await inbox.close()
 
 
-async def test_lost_webhooks_cost_no_sale(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+async def lone_shop(tmp_path: Path, fresh_database_url: str, temporal_address: str) -> AsyncIterator[Shop]:
+    """A stack of its own: marks, books and the sandbox's clock are no other test's."""
+    async with running_shop(tmp_path, fresh_database_url, temporal_address) as running:
+        yield running
+
+
+async def test_lost_webhooks_cost_no_sale(lone_shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every webhook of a payment is lost and nobody polls: the list heals it, and the inbox says by what it came."""
+    shop = lone_shop
     monkeypatch.setattr("activities.events.GRACE", timedelta(seconds=1))
     checkout = await shop.open(SagaPolicy(poll_after_seconds=3600, poll_at_most_seconds=3600))
     await shop.fault("webhook", "lose", checkout, count=50)
