@@ -11,13 +11,13 @@ from domain.booked import booked, catch_up
 from domain.checkout import Checkout, CheckoutRecord
 from domain.dispute import DisputeSnapshot
 from domain.payment import PaymentSnapshot, PaymentStatus, RefundStatus
-from domain.postings import Transaction
+from domain.postings import Transaction, TransactionKind
 from domain.refund import refund_of
 from domain.saga import Fact
 from domain.states import ENDED, CheckoutState
 from gateways.contract import Gateway
 from ledger.books import Books
-from ledger.contract import InboxItem
+from ledger.contract import InboxItem, PostingRow
 from ledger.movements import transactions_of
 
 logger = logging.getLogger(__name__)
@@ -39,6 +39,15 @@ def _is_harmless(payment: PaymentSnapshot) -> bool:
     """Nothing is held or kept there, nor about to be."""
     returned = bool(payment.captured.minor) and payment.refunded(RefundStatus.SUCCEEDED) == payment.captured
     return returned or payment.status in _HARMLESS
+
+
+def _is_loss_of_sale(record: CheckoutRecord, rows: Iterable[PostingRow]) -> bool:
+    """Whether money went away again and the sale is not under review: whoever booked it may have opened no case.
+
+    The late path finds out; where a person has seen to the loss already, it ends at once.
+    """
+    sold = record.status.state is CheckoutState.COMPLETED
+    return sold and any(row.kind == TransactionKind.CAPTURE_FAILED for row in rows)
 
 
 @dataclass
@@ -136,10 +145,11 @@ class Deliveries:
         on_books = booked(record.checkout.amount.currency, transactions_of(rows))
         if fact.payment.gateway == record.gateway:
             missing = catch_up(on_books, fact.payment)
-            if not missing:
+            if missing:
+                if await self._tell_refunds(missing, fact):
+                    return "delivered"
+            elif not _is_loss_of_sale(record, rows):
                 return "already_booked"
-            if await self._tell_refunds(missing, fact):
-                return "delivered"
         await self.sagas.deliver_late(record.checkout, fact)
         return "late"
 

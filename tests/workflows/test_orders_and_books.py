@@ -1,10 +1,12 @@
 """What a person's order does to books on which others have written meanwhile."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+import worker
 from api.sagas import CommandFailedError
 from domain.case import CaseAction, CaseKind, CaseOrder
 from domain.checkout import Checkout
@@ -13,9 +15,10 @@ from domain.outcomes import Declined
 from domain.payment import RefundStatus
 from domain.saga import Fact
 from ledger.cases import CaseBook
+from ledger.contract import InboxItem, Note
 from tests.workflows.after_sale import disputed, refund, refund_until
 from tests.workflows.casebook import act, open_case
-from tests.workflows.puppet import NO
+from tests.workflows.puppet import NAME, NO
 from tests.workflows.reacting import Stage
 from tests.workflows.support import Shop, eventually
 from tests.workflows.test_reactions import stage  # noqa: F401
@@ -39,6 +42,31 @@ async def test_a_second_loss_while_the_first_is_looked_at_is_a_case_too(stage: S
         lambda: cases.open_of(checkout.id), lambda seen: [c for c in seen if c.id != first.id] != []
     )
     assert [case.amount_minor for case in found] == [2200]
+
+
+async def test_a_loss_that_somebody_else_booked_is_a_case(stage: Stage) -> None:  # noqa: F811
+    """Whoever learns first that a sale lost its money books it: the gateway's own word, next, brings the one case."""
+    checkout, shop = await stage.pays("completed"), stage.shop
+    await shop.handle(checkout).result()
+    payment = replace(stage.payment(checkout), captured=Money(0, "USD"), decline=NO)
+    stage.puppet.payments[payment.payment_id] = payment
+    await shop.books.note(checkout.id, Note("poll", datetime.now(UTC), payment))
+    status, cases = await shop.status(checkout), CaseBook(shop.parts.engine)
+    assert (status.state, status.captured_minor) == ("completed", 0)
+    assert await cases.open_of(checkout.id) == ()
+    event = InboxItem(0, NAME, "evt_lost", "lost", payment.payment_id, checkout.id, datetime.now(UTC), 1)
+    dispatcher = worker.build_dispatcher(shop.parts)
+    assert await dispatcher.dispatch(event) == "late"
+    case = await open_case(shop, checkout, CaseKind.CAPTURE_LOST)
+    assert (case.amount_minor, (await shop.status(checkout)).state) == (checkout.amount.minor, "needs_review")
+    await act(shop, case, CaseAction.CLOSE)
+    await shop.until(checkout, "completed")
+    late = shop.parts.client.get_workflow_handle(f"late/{checkout.id}")
+    await late.result()
+    rows = await shop.timeline(checkout)
+    assert await dispatcher.dispatch(event) == "late"
+    await late.result()
+    assert await shop.timeline(checkout) == rows
 
 
 async def until_captured(stage: Stage, checkout: Checkout, minor: int) -> None:  # noqa: F811
