@@ -85,3 +85,79 @@ class ReconcileSettings(FromEnvironment):
     """`RECONCILE_EVERY_SECONDS`: how often a gateway's own list of events is read for those that no webhook told."""
 
     reconcile_every_seconds: float = Field(default=300, ge=1, le=86400)
+
+
+class BrokerSettings(FromEnvironment):
+    """`BROKER_URL`: nats://, kafka://, amqp:// or redis:// and where it is. `EVENT_SUBSCRIBERS`: who gets every event.
+
+    A broker that keeps a queue for each reader has to know them before the first event is published.
+    """
+
+    broker_url: SecretStr = SecretStr("nats://127.0.0.1:4222")
+    event_subscribers: Annotated[tuple[str, ...], NoDecode] = ("orders", "notifications", "analytics", "webhooks")
+
+    @field_validator("broker_url")
+    @classmethod
+    def _known(cls, value: SecretStr) -> SecretStr:
+        parts = urlsplit(value.get_secret_value())
+        if parts.scheme not in ("nats", "kafka", "amqp", "redis") or not parts.hostname:
+            raise ValueError("must be a nats://, kafka://, amqp:// or redis:// address")
+        return value
+
+    @field_validator("event_subscribers", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        return comma_separated(value)
+
+
+class MetricsSettings(FromEnvironment):
+    """`METRICS_PORT`: where a relay or subscriber answers /metrics, on `METRICS_HOST`; 0 for nowhere."""
+
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+
+
+class ShopApiSettings(FromEnvironment):
+    """`PAYSAGA_API_URL` and `PAYSAGA_API_KEY`: our own API as the subscribers orders and notifications call it."""
+
+    paysaga_api_url: str = "http://127.0.0.1:8080"
+    paysaga_api_key: SecretStr
+
+    @field_validator("paysaga_api_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        if urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).hostname:
+            raise ValueError("must be an http:// or https:// address")
+        return value.rstrip("/")
+
+
+class MailSettings(FromEnvironment):
+    """`SMTP_URL`: smtp://user:password@host:port, or smtps:// for TLS from the first byte.
+
+    `MAIL_FROM` is who writes; `MAIL_SHOP` gets what concerns the shop: disputes.
+    """
+
+    smtp_url: SecretStr
+    mail_from: str
+    mail_shop: str
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, value: SecretStr) -> SecretStr:
+        parts = urlsplit(value.get_secret_value())
+        if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+            raise ValueError("must be an smtp:// or smtps:// address")
+        return value
+
+
+class WebhookSettings(FromEnvironment):
+    """Webhooks to shops.
+
+    `WEBHOOKS_DEVELOPMENT`: endpoints may also be plain http, and on this machine. `WEBHOOKS_TIMEOUT_SECONDS`: what a
+    receiver has for its answer. `WEBHOOKS_DISABLE_AFTER_DAYS`: an endpoint that has taken nothing for this long is
+    disabled.
+    """
+
+    webhooks_development: bool = False
+    webhooks_timeout_seconds: float = Field(default=15, ge=0.1, le=30)
+    webhooks_disable_after_days: float = Field(default=5, ge=1, le=30)

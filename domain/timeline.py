@@ -20,7 +20,7 @@ CHAIN_START = "0" * 64
 
 
 class EventType(StrEnum):
-    """What other services are told; each names one state change (or one decline)."""
+    """What other services are told; each names one state change (or one decline). The last is of no checkout."""
 
     CHECKOUT_CREATED = "checkout.created"
     CHECKOUT_OPENED = "checkout.opened"
@@ -41,6 +41,7 @@ class EventType(StrEnum):
     DISPUTE_LOST = "dispute.lost"
     CASE_OPENED = "case.opened"
     CASE_CLOSED = "case.closed"
+    WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint.disabled"
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,7 @@ _WRITE = text(
         SELECT * FROM jsonb_to_recordset(:postings) AS t(
             transaction_id text, position integer, account text, currency text, amount_minor bigint)
     ), told AS (
-        INSERT INTO outbox (checkout_id, sequence, type, payload)
+        INSERT INTO outbox (subject, sequence, type, payload)
         SELECT :checkout_id, * FROM jsonb_to_recordset(:events) AS t(sequence integer, type text, payload jsonb)
         ORDER BY sequence
     )

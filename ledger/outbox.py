@@ -19,7 +19,7 @@ def event_payload(checkout: Checkout, sequence: int, entry: Entry) -> dict[str, 
     payload = {
         "checkout_id": checkout.id,
         "order_id": checkout.order_id,
-        "sequence": sequence,
+        "timeline_sequence": sequence,
         "state": status.state,
         "amount": checkout.amount.minor,
         "currency": checkout.amount.currency,

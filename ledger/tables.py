@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Computed,
     ForeignKey,
     ForeignKeyConstraint,
     Identity,
@@ -152,17 +153,31 @@ outbox = Table(
     "outbox",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
-    words("checkout_id"),
+    words("subject"),
     Column("sequence", Integer, nullable=False),
     words("type"),
     Column("payload", JSONB, nullable=False),
     moment("created_at", default="now()"),
     moment("published_at", nullable=True),
-    UniqueConstraint("checkout_id", "sequence", name="one_event_per_row"),
+    Column("checkout_id", Text, Computed(r"CASE WHEN (subject ~~ 'chk\_%'::text) THEN subject ELSE NULL::text END")),
+    UniqueConstraint("subject", "sequence", name="one_event_per_row"),
     ForeignKeyConstraint(
         ["checkout_id", "sequence"], ["timeline.checkout_id", "timeline.sequence"], name="event_of_row"
     ),
-    Index("outbox_unpublished", "checkout_id", "sequence", postgresql_where=text("published_at IS NULL")),
+    Index("outbox_unpublished", "subject", "sequence", postgresql_where=text("published_at IS NULL")),
+    Index("outbox_unpublished_by_id", "id", postgresql_where=text("published_at IS NULL")),
+    Index("outbox_by_time", "created_at", "id"),
+)
+
+consumed_events = Table(
+    "consumed_events",
+    metadata,
+    words("subscriber"),
+    words("event_id"),
+    moment("occurred_at"),
+    moment("at", default="now()"),
+    PrimaryKeyConstraint("subscriber", "event_id", name="consumed_once"),
+    Index("consumed_by_time", "subscriber", "occurred_at"),
 )
 
 webhook_inbox = Table(

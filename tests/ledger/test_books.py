@@ -221,7 +221,7 @@ async def test_the_outbox_holds_one_event_per_telling_row(books: Books, owner: a
     expected = {
         "checkout_id": made.id,
         "order_id": made.order_id,
-        "sequence": 4,
+        "timeline_sequence": 4,
         "state": "paid",
         "amount": 4200,
         "currency": "EUR",

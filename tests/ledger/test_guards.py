@@ -53,6 +53,7 @@ MAY = {
     "dispute_evidence": "INSERT SELECT",
     "cases": "INSERT SELECT",
     "poll_marks": "INSERT SELECT",
+    "consumed_events": "DELETE INSERT SELECT",
     "alembic_version": "",
 }
 MAY_UPDATE = {

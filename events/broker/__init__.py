@@ -1,0 +1,1 @@
+"""Brokers behind one contract: which one carries the events is a setting."""
