@@ -96,6 +96,11 @@ class BrokerSettings(FromEnvironment):
     broker_url: SecretStr = SecretStr("nats://127.0.0.1:4222")
     event_subscribers: Annotated[tuple[str, ...], NoDecode] = ("orders", "notifications", "analytics", "webhooks")
 
+    @property
+    def scheme(self) -> str:
+        """Which broker it is, without where and with which password."""
+        return urlsplit(self.broker_url.get_secret_value()).scheme
+
     @field_validator("broker_url")
     @classmethod
     def _known(cls, value: SecretStr) -> SecretStr:

@@ -5,6 +5,8 @@ ALTER TABLE outbox
     ADD COLUMN checkout_id text GENERATED ALWAYS AS (CASE WHEN subject LIKE 'chk\_%' THEN subject END) STORED,
     ADD CONSTRAINT one_event_per_row UNIQUE (subject, sequence),
     ADD CONSTRAINT event_of_row FOREIGN KEY (checkout_id, sequence) REFERENCES timeline (checkout_id, sequence);
+-- The time of the transaction's start, which it was, can be before that of an earlier event whose writer it waited for.
+ALTER TABLE outbox ALTER COLUMN created_at SET DEFAULT clock_timestamp();
 CREATE INDEX outbox_unpublished_by_id ON outbox (id) WHERE published_at IS NULL;
 CREATE INDEX outbox_by_time ON outbox (created_at, id);
 
