@@ -13,7 +13,7 @@ class PoisonError(PaysagaError):
 
 
 class TryLaterError(PaysagaError):
-    """Something that is needed is down or slow: the same event is tried again, with growing pauses, until it is there."""
+    """Something that is needed is down or slow: the same event is tried again, with growing pauses, for ever."""
 
 
 class Subscriber(Protocol):
