@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
 from devstack.layout import ROOT
@@ -18,6 +19,10 @@ def _shown(default: object) -> str:
             return "required"
         case None | ():
             return "none"
+        case SecretStr():
+            return f"`{default.get_secret_value()}`"
+        case tuple():
+            return f"`{','.join(default)}`"
         case bool():
             return f"`{str(default).lower()}`"
         case _:
