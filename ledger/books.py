@@ -3,11 +3,11 @@
 Until a checkout's end its own workflow alone writes here; what is learnt after the sale, several may write, as notes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, Select, exists, func, select
+from sqlalchemy import Row, Select, and_, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -148,6 +148,13 @@ class Books:
     async def timeline(self, checkout_id: str) -> tuple[TimelineRow, ...]:
         """What happened to the checkout, first row first."""
         query = select(timeline).where(timeline.c.checkout_id == checkout_id).order_by(timeline.c.sequence)
+        return tuple(timeline_row_of(row) for row in await self._all(query))
+
+    async def rows_after(self, seen: Mapping[str, int], limit: int) -> tuple[TimelineRow, ...]:
+        """At most so many rows of these checkouts that come after the sequence given for each, each one's in order."""
+        t = timeline.c
+        unseen = or_(*(and_(t.checkout_id == each, t.sequence > sequence) for each, sequence in seen.items()))
+        query = select(timeline).where(unseen).order_by(t.checkout_id, t.sequence).limit(limit)
         return tuple(timeline_row_of(row) for row in await self._all(query))
 
     async def postings(self, checkout_id: str) -> tuple[PostingRow, ...]:
