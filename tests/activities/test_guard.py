@@ -19,7 +19,8 @@ from ledger.breakers import Breakers
 from ledger.engine import create_engine
 
 S = BreakerState
-POLICY = BreakerPolicy(pause_seconds=0.1, probe_seconds=0.5)
+POLICY = BreakerPolicy(pause_seconds=0.6, probe_seconds=1.5)
+PAUSE_OVER = POLICY.pause_seconds * 1.2
 FAILURE = errors.OutcomeUnknownError("timed out")
 
 
@@ -162,7 +163,7 @@ async def test_many_calls_of_a_process_do_not_crowd_the_database(engine: AsyncEn
     await together.wait()
     await asyncio.wait(under_way)
     assert len(locks) == 5
-    await asyncio.sleep(0.12)
+    await asyncio.sleep(PAUSE_OVER)
     answers = await asyncio.gather(*(one() for _ in range(40)), return_exceptions=True)
     event.remove(engine.sync_engine, "before_cursor_execute", count)
     assert sum(answer is FAILURE for answer in answers) == 1
@@ -197,7 +198,7 @@ async def test_a_probe_brings_it_back_for_all(engine: AsyncEngine, process: Proc
     await process.call(*[FAILURE] * 5)
     with pytest.raises(errors.BreakerOpenError):
         await other.call(None)
-    await asyncio.sleep(0.12)
+    await asyncio.sleep(PAUSE_OVER)
     await other.call(None)
     assert (await process.breaker()).state is S.CLOSED
     await process.call(None, None)
@@ -206,7 +207,7 @@ async def test_a_probe_brings_it_back_for_all(engine: AsyncEngine, process: Proc
 async def test_only_one_of_many_probes(engine: AsyncEngine, process: Process) -> None:
     """Of forty calls in eight processes that come when the pause is over, the gateway sees one."""
     await process.call(*[FAILURE] * 5)
-    await asyncio.sleep(0.12)
+    await asyncio.sleep(PAUSE_OVER)
     processes = [Process(engine, process.gateway, replace(POLICY, probe_seconds=30)) for _ in range(8)]
     release = asyncio.Event()
 
@@ -228,7 +229,7 @@ async def test_only_one_of_many_probes(engine: AsyncEngine, process: Process) ->
 async def test_a_probe_that_fails_doubles_the_pause(process: Process) -> None:
     """Its failure opens it again at once, without five more."""
     await process.call(*[FAILURE] * 5)
-    await asyncio.sleep(0.12)
+    await asyncio.sleep(PAUSE_OVER)
     await process.call(FAILURE)
     breaker = await process.breaker()
     assert (breaker.state, breaker.trips) == (S.OPEN, 2)
@@ -237,7 +238,7 @@ async def test_a_probe_that_fails_doubles_the_pause(process: Process) -> None:
 async def test_a_dead_prober_frees_the_probe(engine: AsyncEngine, process: Process) -> None:
     """A process that dies with the probe in hand keeps the others back for the lease only."""
     await process.call(*[FAILURE] * 5)
-    await asyncio.sleep(0.12)
+    await asyncio.sleep(PAUSE_OVER)
     dying = asyncio.create_task(_hang(process.guard.call, process.gateway))
     other = Process(engine, process.gateway)
     while (await other.breaker()).state is not S.HALF_OPEN:  # noqa: ASYNC110 - another process cannot set an event.
@@ -259,7 +260,7 @@ async def _hang(call: Callable[[str, str], object], gateway: str) -> None:
 async def test_a_probe_that_asked_nothing_is_handed_back(process: Process) -> None:
     """The amount did not fit, so the gateway was not asked: the next call is the probe at once."""
     await process.call(*[FAILURE] * 5)
-    await asyncio.sleep(0.12)
+    await asyncio.sleep(PAUSE_OVER)
     await process.call(errors.AmountDoesNotFitError(1, "USD", "x"))
     await process.call(None)
     assert (await process.breaker()).state is S.CLOSED

@@ -70,7 +70,7 @@ async def adapter(outside: Outside) -> AsyncIterator[Gateway]:
 
 @pytest.fixture
 async def hasty(outside: Outside) -> AsyncIterator[Gateway]:
-    """The same gateway through an adapter that waits less than a second."""
-    made = outside.gateway(timeout_seconds=0.8)
+    """The same gateway through an adapter that waits no longer than a busy machine needs for an answer."""
+    made = outside.gateway(timeout_seconds=1.5)
     yield made
     await made.close()

@@ -57,9 +57,9 @@ async def test_a_key_in_flight_is_busy(adapter: Gateway, outside: Outside) -> No
     """While the first call with a key is worked on, a second one is told to come back and then gets its answer."""
     needs(outside, "key_in_flight")
     request = create_request(new_reference())
-    await outside.fault("create", "slow", request.reference, seconds=1)
+    await outside.fault("create", "slow", request.reference, seconds=2.5)
     first = asyncio.create_task(adapter.create(request))
-    await asyncio.sleep(0.4)
+    await asyncio.sleep(0.8)
     with pytest.raises(GatewayBusyError):
         await adapter.create(request)
     assert await first == await adapter.create(request)

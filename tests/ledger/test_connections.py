@@ -17,6 +17,15 @@ from tests.ledger.samples import checkout, created, opened, paid
 from tests.ledger.test_inbox import cut_others
 
 
+async def somebody_waits(connection: asyncpg.Connection) -> None:
+    """Until a statement of another connection waits for a lock."""
+    waiting = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
+    waiting += " WHERE NOT granted AND d.datname = current_database()"
+    async with asyncio.timeout(20):
+        while not await connection.fetchval(waiting):  # noqa: ASYNC110 - Postgres tells nobody of it.
+            await asyncio.sleep(0.02)
+
+
 async def test_a_write_cut_off_leaves_nothing(fresh_engine: AsyncEngine, fresh_owner: asyncpg.Connection) -> None:
     """When the connection dies in the middle of an append, none of its rows stand and the same append then works."""
     books = Books(fresh_engine)
@@ -27,7 +36,7 @@ async def test_a_write_cut_off_leaves_nothing(fresh_engine: AsyncEngine, fresh_o
     await change.start()
     await fresh_owner.execute("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE")
     appending = asyncio.create_task(books.append(made.id, entries))
-    await asyncio.sleep(0.2)
+    await somebody_waits(fresh_owner)
     await cut_others(fresh_owner)
     with pytest.raises(StoreUnavailableError):
         await appending
@@ -49,7 +58,7 @@ async def test_a_caller_cancelled_in_the_middle_leaves_nothing(
     await change.start()
     await fresh_owner.execute("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE")
     appending = asyncio.create_task(books.append(made.id, [opened("pi_1")]))
-    await asyncio.sleep(0.2)
+    await somebody_waits(fresh_owner)
     appending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await appending

@@ -30,7 +30,7 @@ async def test_charged_but_not_told(
     """The charge happens once while the caller learns nothing; reading the payment shows it."""
     intent = await create()
     await _set(browser, operation="payment_intents.confirm", kind=kind, count=1)
-    hasty = sandbox.sdk(timeout=0.4)
+    hasty = sandbox.sdk(timeout=1.5)
     params: Any = {"payment_method": "pm_card_visa"}
     options: Any = {"idempotency_key": f"{intent.id}:{kind}"}
     expected = stripe.APIError if "500" in kind else stripe.APIConnectionError
@@ -39,11 +39,11 @@ async def test_charged_but_not_told(
     assert (await sdk.v1.payment_intents.retrieve_async(intent.id)).status == "succeeded"
     if kind == "stored_500":
         with pytest.raises(stripe.APIError) as replayed:
-            await hasty.v1.payment_intents.confirm_async(intent.id, params, options)
+            await sdk.v1.payment_intents.confirm_async(intent.id, params, options)
         headers: Any = replayed.value.headers
         assert (headers["idempotent-replayed"], headers["stripe-should-retry"]) == ("true", "false")
     else:
-        again = await hasty.v1.payment_intents.confirm_async(intent.id, params, options)
+        again = await sdk.v1.payment_intents.confirm_async(intent.id, params, options)
         assert again.status == "succeeded"
         assert again.last_response is not None
         assert again.last_response.headers["idempotent-replayed"] == "true"
@@ -63,6 +63,7 @@ async def test_charged_but_not_told(
 )
 async def test_not_carried_out(
     sandbox: Sandbox,
+    sdk: stripe.StripeClient,
     create: CreateIntent,
     browser: httpx.AsyncClient,
     kind: str,
@@ -72,14 +73,14 @@ async def test_not_carried_out(
     """The call has no effect, and the same key then works as if it were new."""
     intent = await create()
     await _set(browser, operation="payment_intents.confirm", kind=kind, count=1)
-    hasty = sandbox.sdk(timeout=0.4)
+    hasty = sandbox.sdk(timeout=1.5)
     params: Any = {"payment_method": "pm_card_visa"}
     options: Any = {"idempotency_key": f"{intent.id}:{kind}"}
     with pytest.raises(error) as struck:
         await hasty.v1.payment_intents.confirm_async(intent.id, params, options)
     assert struck.value.http_status == status
     assert await _booked(browser, intent.id) == []
-    paid = await hasty.v1.payment_intents.confirm_async(intent.id, params, options)
+    paid = await sdk.v1.payment_intents.confirm_async(intent.id, params, options)
     assert paid.last_response is not None
     assert "idempotent-replayed" not in paid.last_response.headers
     assert await _booked(browser, intent.id) == ["charge"]
@@ -119,8 +120,8 @@ async def test_slow_drip(sdk: stripe.StripeClient, create: CreateIntent, browser
 async def test_drip_outlasts_a_read_timeout(sandbox: Sandbox, create: CreateIntent, browser: httpx.AsyncClient) -> None:
     """A drip resets a per-read timeout with every byte, so only a total deadline ends it."""
     intent = await create()
-    await _set(browser, operation="payment_intents.retrieve", kind="slow_drip", seconds=1.2)
-    read = await sandbox.sdk(timeout=0.4).v1.payment_intents.retrieve_async(intent.id)
+    await _set(browser, operation="payment_intents.retrieve", kind="slow_drip", seconds=2.5)
+    read = await sandbox.sdk(timeout=1.5).v1.payment_intents.retrieve_async(intent.id)
     assert read.id == intent.id
 
 

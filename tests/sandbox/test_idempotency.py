@@ -62,11 +62,11 @@ async def test_validation_failures_are_not_kept(sdk: stripe.StripeClient, checko
 
 async def test_key_in_flight(sdk: stripe.StripeClient, browser: httpx.AsyncClient, checkout: str) -> None:
     """While a call is being worked on, a second one with its key is 409 and told to come back."""
-    fault = {"operation": "payment_intents.create", "kind": "slow", "seconds": 0.6, "match": {"checkout_id": checkout}}
+    fault = {"operation": "payment_intents.create", "kind": "slow", "seconds": 2, "match": {"checkout_id": checkout}}
     assert (await browser.post("/sandbox/faults", json=fault)).status_code == 201
     options: Any = {"idempotency_key": f"{checkout}:create"}
     first = asyncio.create_task(sdk.v1.payment_intents.create_async(_params(checkout), options))
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.5)
     with pytest.raises(stripe.APIError) as conflict:
         await sdk.v1.payment_intents.create_async(_params(checkout), options)
     error: Any = conflict.value.error

@@ -13,7 +13,7 @@ Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 @pytest.fixture
 async def poster() -> AsyncIterator[Poster]:
     """A client with little patience."""
-    client = Poster(0.3)
+    client = Poster(1.0)
     yield client
     client.close()
 

@@ -141,7 +141,7 @@ async def test_delay_and_loss(
 ) -> None:
     """A delayed event comes late; a lost one never, though the events list has it."""
     assert secret
-    await _fault(browser, checkout, kind="delay", seconds=0.6, event_type="charge.succeeded")
+    await _fault(browser, checkout, kind="delay", seconds=2, event_type="charge.succeeded")
     await _fault(browser, checkout, kind="lose", event_type="payment_intent.succeeded")
     intent = await create(confirm=True, payment_method="pm_card_visa")
     await asyncio.sleep(0.3)

@@ -93,11 +93,16 @@ async def dispute_of(shop: Shop, checkout: Checkout, *states: str, patience: flo
 
 
 async def disputed(shop: Shop, gateway: str = "stripe", kind: str = "chargeback") -> tuple[Checkout, DisputeRecord]:
-    """A sale that its customer disputes, as the books have it."""
+    """A sale that its customer disputes, as the books have it; a chargeback's money is out of them."""
     checkout = await sold(shop, gateway)
     await open_dispute(shop, checkout, kind)
-    state = DisputeState.INQUIRY if kind == "inquiry" else DisputeState.NEEDS_RESPONSE
-    return checkout, await dispute_of(shop, checkout, state)
+    if kind == "inquiry":
+        return checkout, await dispute_of(shop, checkout, DisputeState.INQUIRY)
+    # Adyen gives notice of a chargeback before it takes the money for it.
+    return checkout, await eventually(
+        lambda: dispute_of(shop, checkout, DisputeState.NEEDS_RESPONSE),
+        lambda seen: seen.snapshot.withdrawn == seen.snapshot.amount,
+    )
 
 
 async def submit(shop: Shop, checkout: Checkout, dispute: DisputeRecord, patience: float = 30) -> str:

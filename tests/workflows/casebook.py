@@ -24,7 +24,7 @@ from ledger.operations import fingerprint_of
 from tests.workflows.splits import open_split
 from tests.workflows.support import Shop, eventually
 
-HASTY = SagaPolicy(1, 2, 2, 25, page_after_seconds=4)
+HASTY = SagaPolicy(1, 2, 1, 25, page_after_seconds=2)
 CONFIRMED: dict[str, Any] = {"confirm_within_seconds": 600}
 HELD: dict[str, Any] = {"capture": CaptureMode.ON_CONFIRM, "confirm_within_seconds": 600}
 NO = Declined(Decline(DeclineCode.UNKNOWN, True, "not_possible", "not possible"))
@@ -130,7 +130,7 @@ async def unknown_outcome(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> tuple[
     """A capture that the gateway does not answer."""
     checkout = await held(shop)
     await shop.fault("payment_intents.capture", "unavailable_503", checkout, count=1000)
-    await shop.sagas().confirm(checkout, 0.5)
+    await shop.tell(checkout, "confirm")
     return checkout, lambda: no_faults(shop)
 
 
@@ -138,7 +138,7 @@ async def key_expired(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> tuple[Chec
     """A capture that was asked for so long ago that its key may mean a new one."""
     checkout = await held(shop)
     await old_operation(shop, checkout, Verb.CAPTURE, await capture_of(shop, checkout, checkout.amount))
-    await shop.sagas().confirm(checkout, 0.5)
+    await shop.tell(checkout, "confirm")
     return checkout, nothing
 
 
@@ -146,7 +146,7 @@ async def operation_mismatch(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> tup
     """The capture's key stands for a capture of another amount."""
     checkout = await held(shop)
     await old_operation(shop, checkout, Verb.CAPTURE, await capture_of(shop, checkout, Money(1, "USD")), hours=0)
-    await shop.sagas().confirm(checkout, 0.5)
+    await shop.tell(checkout, "confirm")
     return checkout, nothing
 
 
@@ -160,7 +160,7 @@ async def payment_unknown(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> tuple[
         return None if payment_id == mine else await look_up(payment_id)
 
     monkeypatch.setattr(gateway, "lookup", blind)
-    await shop.sagas().reject(checkout, "out of stock", 0.5)
+    await shop.tell(checkout, "reject", "out of stock")
     return checkout, lambda: undone(monkeypatch)
 
 
@@ -168,7 +168,7 @@ async def void_declined(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> tuple[Ch
     """The gateway will not release the hold."""
     checkout = await held(shop)
     refuse(shop, monkeypatch, checkout, "void")
-    await shop.sagas().reject(checkout, "out of stock", 0.5)
+    await shop.tell(checkout, "reject", "out of stock")
     return checkout, lambda: undone(monkeypatch)
 
 
@@ -182,13 +182,13 @@ async def refund_declined(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> tuple[
 async def will_not_refund(shop: Shop, monkeypatch: pytest.MonkeyPatch, checkout: Checkout) -> None:
     """The shop gives this paid checkout up, and the gateway declines to give its money back."""
     refuse(shop, monkeypatch, checkout, "refund")
-    await shop.sagas().reject(checkout, "out of stock", 0.5)
+    await shop.tell(checkout, "reject", "out of stock")
 
 
 async def refund_failed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> tuple[Checkout, Calm]:
     """The refund was taken on, and came to nothing."""
     checkout = await paid(shop, "pm_card_pendingRefund")
-    await shop.sagas().reject(checkout, "out of stock", 0.5)
+    await shop.tell(checkout, "reject", "out of stock")
     rows = await eventually(
         lambda: shop.gateway_rows(checkout), lambda seen: any(row["operation"] == "refund" for row in seen)
     )
@@ -202,7 +202,7 @@ async def compensation_failing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> t
     """Money must go back, and the gateway does not answer."""
     checkout = await paid(shop)
     await shop.fault("refunds.create", "unavailable_503", checkout, count=1000)
-    await shop.sagas().reject(checkout, "out of stock", 0.5)
+    await shop.tell(checkout, "reject", "out of stock")
     return checkout, lambda: no_faults(shop)
 
 

@@ -79,7 +79,7 @@ async def capture_without_a_key(shop: LongShop, gateway: str) -> tuple[Checkout,
     """The gateway takes no capture until it may have forgotten its key; then a person has it asked for anew."""
     checkout = await held(shop, gateway, policy=shop.policy, confirm_within_seconds=40 * 86_400)
     await shop.strike("capture", "unavailable_503", checkout, count=100_000)
-    await shop.sagas().confirm(checkout, 0.5)
+    await shop.tell(checkout, "confirm")
     await shop.days.later(timedelta(hours=KEYS_LIVE[gateway] + 12))
     case = await open_case(shop, checkout, CaseKind.KEY_EXPIRED)
     asked = await times_struck(shop, checkout)
@@ -96,7 +96,7 @@ async def unknown_capture(shop: LongShop, gateway: str, hours: int, carried_out:
     ids = {checkout.id, str((await shop.status(checkout)).payment_id)}
     shop.unheard |= ids if carried_out else set()
     await shop.strike("capture", "timeout_after" if carried_out else "unavailable_503", checkout, count=100_000)
-    await shop.sagas().confirm(checkout, 0.5)
+    await shop.tell(checkout, "confirm")
     if carried_out:
         await eventually(lambda: shop.taken(checkout), bool)
         await shop.strike("lookup", "unavailable_503", checkout, count=100_000)

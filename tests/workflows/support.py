@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import httpx
 from sqlalchemy import text
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowHandle, WorkflowUpdateStage
 
 import worker
 from activities.guard import GatewayGuard
@@ -19,7 +19,7 @@ from api.app import ApiSettings, create_app, production
 from api.sagas import Sagas
 from api.wiring import accounts_of, connect_temporal
 from config.routes import Routes
-from config.settings import DatabaseSettings, PolicySettings, TemporalSettings
+from config.settings import DatabaseSettings, PolicySettings, TemporalSettings, WebhookSettings
 from devstack.inprocess import served
 from devstack.ports import any_free
 from domain.breaker import BreakerPolicy
@@ -52,6 +52,18 @@ async def eventually(look: Callable[[], Awaitable[T]], wanted: Callable[[T], boo
         assert asyncio.get_running_loop().time() < end, f"waited {patience} s, last seen: {seen}"
         await asyncio.sleep(0.05)
     return seen
+
+
+async def for_each(kinds: Sequence[str], story: Callable[[str], Awaitable[None]]) -> None:
+    """Live through the story for each kind of trouble, side by side; the error tells which of them went wrong."""
+    ends = await asyncio.gather(*(story(kind) for kind in kinds), return_exceptions=True)
+    wrong = []
+    for kind, end in zip(kinds, ends, strict=True):
+        if isinstance(end, BaseException):
+            end.add_note(f"with {kind}")
+            wrong.append(end)
+    if wrong:
+        raise BaseExceptionGroup("some kinds of trouble were not borne", wrong)
 
 
 @dataclass
@@ -181,12 +193,16 @@ class Shop:
         return {row.key: row.cause for row in await self.timeline(checkout)}
 
     async def all_dispatched(self, payment_id: str | None) -> None:
-        """Every event that was stored about this payment has found its outcome; later ones are waited for a moment."""
+        """Every event about this payment that is due has come and found its outcome; later ones get a moment."""
         query = text("SELECT count(*) FROM webhook_inbox WHERE payment_id = :id AND processed_at IS NULL")
 
         async def left() -> int:
+            clock = (await self.sandbox.get("/sandbox/clock")).json()
+            now = datetime.now(UTC).timestamp() + clock["offset_seconds"]
+            rows = (await self.sandbox.get("/sandbox/deliveries", params={"payment": payment_id or ""})).json()["data"]
+            untried = [row for row in rows if row["state"] == "pending" and not row["attempts"] and row["due"] <= now]
             async with self.parts.engine.connect() as connection:
-                return int((await connection.execute(query, {"id": payment_id})).scalar_one())
+                return len(untried) + int((await connection.execute(query, {"id": payment_id})).scalar_one())
 
         await asyncio.sleep(1)
         await eventually(left, lambda count: count == 0)
@@ -194,6 +210,11 @@ class Shop:
     def handle(self, checkout: Checkout) -> WorkflowHandle[Any, Any]:
         """The checkout's workflow."""
         return self.parts.client.get_workflow_handle(checkout.workflow_id)
+
+    async def tell(self, checkout: Checkout, command: str, *words: str) -> None:
+        """Give a command as the API does; waits until a worker has heard it, however long, not for what comes of it."""
+        accepted = WorkflowUpdateStage.ACCEPTED
+        await self.handle(checkout).start_update(command, args=[*words], wait_for_stage=accepted)
 
     async def record_of(self, checkout: Checkout) -> CheckoutRecord:
         """Checkout and status."""
@@ -238,6 +259,7 @@ def api_settings(database_url: str, temporal_address: str, gateways: Mapping[str
         policy=PolicySettings(),
         gateways=gateways,
         routes=Routes(None, [*gateways]),
+        webhooks=WebhookSettings(webhooks_development=True, webhooks_timeout_seconds=1),
     )
 
 
@@ -249,7 +271,8 @@ async def parts_of(settings: ApiSettings) -> AsyncIterator[worker.Parts]:
     client = await connect_temporal(settings.temporal)
     try:
         guard = GatewayGuard(Breakers(engine), NEVER_TRIPPED)
-        yield worker.Parts(client, engine, gateways, settings.temporal.task_queue, POLICY, guard, CHECKED)
+        queue, webhooks = settings.temporal.task_queue, settings.webhooks
+        yield worker.Parts(client, engine, gateways, queue, POLICY, guard, CHECKED, webhooks=webhooks)
     finally:
         await close_all(gateways)
         await engine.dispose()

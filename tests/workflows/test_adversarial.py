@@ -155,7 +155,7 @@ async def test_a_fact_that_comes_while_the_saga_closes_is_not_lost(shop: Shop) -
         await refund_at_gateway(shop, status.payment_id, 1000)
         await shop.all_dispatched(status.payment_id)
     await shop.until(checkout, "completed")
-    status = await eventually(lambda: shop.status(checkout), lambda s: s.refunded_minor == 1000, 15)
+    status = await eventually(lambda: shop.status(checkout), lambda s: s.refunded_minor == 1000)
     assert status.refunded_minor == 1000
 
 
@@ -171,7 +171,7 @@ async def test_a_fact_that_comes_while_the_late_path_closes_is_not_lost(shop: Sh
         await asyncio.sleep(2)
         await refund_at_gateway(shop, status.payment_id, 500)
         await shop.all_dispatched(status.payment_id)
-    status = await eventually(lambda: shop.status(checkout), lambda s: s.refunded_minor == 1500, 15)
+    status = await eventually(lambda: shop.status(checkout), lambda s: s.refunded_minor == 1500)
     assert status.refunded_minor == 1500
 
 
@@ -259,7 +259,7 @@ async def test_a_cancelled_late_path_gives_back_all_the_same(shop: Shop) -> None
     first = (await late.describe()).run_id
     await late.cancel()
     async with worker.build_worker(parts):
-        await shop.until(checkout, "refunded", patience=15)
+        await shop.until(checkout, "refunded")
     assert (await late.describe()).run_id == first
 
 
@@ -272,7 +272,7 @@ async def test_a_cancel_in_the_moment_of_completion_ends_one_way(shop: Shop) -> 
         await shop.handle(checkout).cancel()
         await asyncio.sleep(11)
     described = await eventually(
-        lambda: shop.handle(checkout).describe(), lambda d: d.status != WorkflowExecutionStatus.RUNNING, 30
+        lambda: shop.handle(checkout).describe(), lambda d: d.status != WorkflowExecutionStatus.RUNNING
     )
     assert described.status != WorkflowExecutionStatus.RUNNING
 
@@ -291,7 +291,7 @@ async def test_a_payment_that_was_processing_when_voided_ends(shop: Shop) -> Non
     assert payment.status == "processing"
     await shop.sandbox.post("/sandbox/settle")
     try:
-        await shop.until(checkout, "canceled", patience=20)
+        await shop.until(checkout, "canceled")
     finally:
         cancelling.cancel()
 
@@ -328,7 +328,7 @@ async def test_a_webhook_ends_the_pause_of_a_stuck_poll(shop: Shop) -> None:
     """The poll failed for a while, the gateway is back and says paid: the sale does not wait for the pause."""
     checkout = await shop.open(EAGER)
     await shop.fault("payment_intents.retrieve", "unavailable_503", checkout, count=1000)
-    await eventually(lambda: shop.status(checkout), lambda s: s.stuck, 30)
+    await eventually(lambda: shop.status(checkout), lambda s: s.stuck)
     await shop.sandbox.delete("/sandbox/faults")
     await shop.pay(checkout)
     await shop.until(checkout, "completed", patience=20)

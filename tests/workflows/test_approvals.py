@@ -13,7 +13,7 @@ EAGER = SagaPolicy(poll_after_seconds=0.3, poll_at_most_seconds=0.5, stuck_after
 
 async def test_an_approval_whose_money_cannot_be_had_is_not_tried_at_every_look(shop: Shop) -> None:
     """However often the saga looks meanwhile, it tries once when the gateway tells of it and once before the end."""
-    soon = datetime.now(UTC) + timedelta(seconds=6)
+    soon = datetime.now(UTC) + timedelta(seconds=12)
     checkout = await shop.open(EAGER, gateway="paypal", expires_at=soon)
     await shop.pay_with(checkout, "declined_soft")
     await shop.until(checkout, "expired")

@@ -32,7 +32,7 @@ async def test_a_part_that_is_being_written_is_not_counted_twice(shop: Shop, mon
 
     monkeypatch.setattr(Books, "append", slowly)
     first = asyncio.ensure_future(capture(shop, checkout, 1000, final=False))
-    await asyncio.wait_for(writing.wait(), 20)
+    await asyncio.wait_for(writing.wait(), 60)
     second = asyncio.ensure_future(capture(shop, checkout, 2200, final=False))
     assert [await first, await second] == ["partially_captured"] * 2
     assert (await shop.status(checkout)).state == "partially_captured"
@@ -54,7 +54,7 @@ async def test_a_part_behind_a_refused_one_is_not_the_last(shop: Shop, monkeypat
 
     monkeypatch.setattr(StripeGateway, "capture", refusing)
     first = asyncio.ensure_future(refusal(shop, checkout, 1000, final=False))
-    await asyncio.wait_for(asked.wait(), 20)
+    await asyncio.wait_for(asked.wait(), 60)
     second = asyncio.ensure_future(capture(shop, checkout, 3200, final=False))
     await asyncio.sleep(1)
     ordered.set()

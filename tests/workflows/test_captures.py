@@ -106,7 +106,7 @@ async def test_after_a_part_there_is_no_way_back(shop: Shop) -> None:
     """What is taken is sold: cancel and reject are refused, and after the last word a capture is too."""
     checkout = await held(shop)
     await capture(shop, checkout, 1000, final=False)
-    for wish in (shop.sagas().cancel(checkout, 5), shop.sagas().reject(checkout, "no", 5)):
+    for wish in (shop.sagas().cancel(checkout, 20), shop.sagas().reject(checkout, "no", 20)):
         with pytest.raises(CommandRefusedError, match="partially_captured"):
             await wish
     assert await capture(shop, checkout, 0) == "completed"

@@ -112,7 +112,7 @@ async def test_a_lost_webhook_loses_no_sale(shop: Shop) -> None:
 async def test_the_shop_cancels_before_payment(shop: Shop) -> None:
     """A cancel makes the payment unpayable; asked again it stays canceled."""
     checkout = await shop.open()
-    assert await shop.sagas().cancel(checkout)
+    assert await shop.sagas().cancel(checkout, 20)
     status = await shop.until(checkout, "canceled")
     assert await shop.moved(checkout) == {}
     assert (await shop.causes(checkout))["canceled"] == "api"
@@ -126,7 +126,7 @@ async def test_money_that_comes_while_the_shop_cancels_is_given_back(shop: Shop)
     checkout = await shop.open()
     await shop.fault("webhook", "lose", checkout, count=20)
     await shop.pay(checkout)
-    assert await shop.sagas().cancel(checkout)
+    assert await shop.sagas().cancel(checkout, 20)
     status = await shop.until(checkout, "refunded", "canceled")
     assert status.state == "refunded"
     assert await shop.moved(checkout) == {"charge": [4200], "refund": [4200]}
@@ -233,13 +233,13 @@ async def test_commands_that_the_state_does_not_allow_are_refused(shop: Shop) ->
     """A confirm before payment and a cancel after it change nothing and say why."""
     checkout = await shop.open(**CONFIRMED)
     with pytest.raises(CommandRefusedError, match="awaiting_payment cannot be confirmed"):
-        await shop.sagas().confirm(checkout)
+        await shop.sagas().confirm(checkout, 20)
     with pytest.raises(CommandRefusedError, match="awaiting_payment cannot be rejected"):
-        await shop.sagas().reject(checkout, "no")
+        await shop.sagas().reject(checkout, "no", 20)
     await shop.pay(checkout)
     await shop.until(checkout, "paid")
     with pytest.raises(CommandRefusedError, match="paid cannot be canceled"):
-        await shop.sagas().cancel(checkout)
+        await shop.sagas().cancel(checkout, 20)
     assert await shop.sagas().confirm(checkout, 20)
 
 

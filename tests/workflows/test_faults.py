@@ -130,7 +130,7 @@ async def test_a_refund_that_fails_later_is_a_case_for_a_person(shop: Shop) -> N
     checkout = await shop.open(**CONFIRMED)
     await shop.pay(checkout, method="pm_card_pendingRefund")
     await shop.until(checkout, "paid")
-    await shop.sagas().reject(checkout, "out of stock", 5)
+    await shop.tell(checkout, "reject", "out of stock")
     await shop.until(checkout, "refunding")
     status = await shop.status(checkout)
     rows = await eventually(
@@ -175,7 +175,7 @@ async def test_a_gateway_that_is_down_shows_as_stuck_and_the_sale_goes_on_after(
     """Going forward, a failing gateway is no case: the checkout is marked stuck, and unmarked when it answers."""
     checkout = await shop.record()
     await shop.fault("payment_intents.create", "unavailable_503", checkout, count=1000)
-    await shop.sagas(HASTY).open(checkout, 0.5)
+    await shop.sagas(HASTY).start(checkout)
     status = await eventually(lambda: shop.status(checkout), lambda s: s.stuck)
     assert status.state == "processing"
     await shop.sandbox.delete("/sandbox/faults")

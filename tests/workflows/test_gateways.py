@@ -95,7 +95,7 @@ async def test_a_pending_refund_is_waited_for(shop: Shop, gateway: str) -> None:
     """The refund is asked for and not final: the checkout stays refunding until the gateway says so."""
     needs(shop.world(gateway), "refund_pending")
     checkout = await paid(shop, gateway, "refund_pending")
-    await shop.sagas().reject(checkout, "out of stock", 5)
+    await shop.tell(checkout, "reject", "out of stock")
     status = await shop.until(checkout, "refunding")
     await asyncio.sleep(1)
     status = await shop.status(checkout)
@@ -109,7 +109,7 @@ async def test_a_refund_that_fails_in_the_end_is_a_case(shop: Shop, gateway: str
     """Told as done or on its way, then failed: a person is asked, and the books say that the money is ours again."""
     needs(shop.world(gateway), "refund_fails")
     checkout = await paid(shop, gateway, "refund_fails")
-    await shop.sagas().reject(checkout, "out of stock", 5)
+    await shop.tell(checkout, "reject", "out of stock")
     await eventually(lambda: on_books(shop, checkout), lambda moved: (gateway, "refund", 4200) in moved)
     await shop.world(gateway).settle()
     status = await shop.until(checkout, "needs_review")

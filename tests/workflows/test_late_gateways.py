@@ -69,7 +69,7 @@ async def test_money_after_a_write_off_goes_back_once(shop: Shop, monkeypatch: p
     """A hold that could not be released was let be; then somebody captures it: that goes back."""
     checkout = await held(shop)
     refuse(shop, monkeypatch, checkout, "void")
-    await shop.sagas().reject(checkout, "out of stock", 0.5)
+    await shop.tell(checkout, "reject", "out of stock")
     case = await open_case(shop, checkout, CaseKind.VOID_DECLINED)
     await act(shop, case, CaseAction.WRITE_OFF)
     status = await shop.until(checkout, "written_off")

@@ -85,7 +85,7 @@ async def test_a_refund_that_takes_nine_days_is_waited_for(long_shop: Shop, skip
     checkout = await long_shop.open(PATIENT, confirm_within_seconds=600)
     await long_shop.pay(checkout, method="pm_card_pendingRefund")
     await long_shop.until(checkout, "paid")
-    await long_shop.sagas().reject(checkout, "out of stock", 5)
+    await long_shop.tell(checkout, "reject", "out of stock")
     await eventually(
         lambda: long_shop.gateway_rows(checkout), lambda rows: any(row["operation"] == "refund" for row in rows)
     )
@@ -106,7 +106,7 @@ async def test_a_gateway_that_says_nothing_new_for_days_is_shown(
     checkout = await long_shop.open(PATIENT, confirm_within_seconds=600)
     await long_shop.pay(checkout, method="pm_card_pendingRefund")
     await long_shop.until(checkout, "paid")
-    await long_shop.sagas().reject(checkout, "out of stock", 5)
+    await long_shop.tell(checkout, "reject", "out of stock")
     await eventually(
         lambda: long_shop.gateway_rows(checkout), lambda rows: any(row["operation"] == "refund" for row in rows)
     )

@@ -240,7 +240,7 @@ async def test_a_tender_that_loses_its_money_when_all_are_sold_is_a_case(
     monkeypatch.setattr(gateway, "lookup", held_up)
     await shop.world("adyen").settle()
     await asked.wait()
-    await shop.sagas().confirm(split.whole, 2)
+    await shop.tell(split.whole, "confirm")
     await shop.until(split.legs[1], "completed")
     go_on.set()
     status = await shop.until(tender, "needs_review")

@@ -103,6 +103,7 @@ async def silent(effect: Effect) -> None:
 
 async def stepped(effect: Effect) -> None:
     """One row tells the decline or the next step."""
+    await eventually(effect.rows, bool)
     assert [row.key for row in await effect.stays()] in (["declined"], ["next_action"])
 
 

@@ -11,10 +11,10 @@ from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
-from tests.workflows import after_sale_endings, capture_endings
+from tests.workflows import after_sale_endings, capture_endings, webhook_endings
 from tests.workflows.case_endings import SCENARIOS as CASE_SCENARIOS
 from tests.workflows.gateway_endings import SCENARIOS
-from worker import WORKFLOWS
+from worker import WEBHOOK_WORKFLOWS, WORKFLOWS
 from workflows.checkout import CheckoutWorkflow
 from workflows.runner import CHECKED
 
@@ -44,6 +44,8 @@ ENDINGS = {
     *(scenario.__name__ for scenario in capture_endings.SCENARIOS),
     *(scenario.__name__ for scenario in after_sale_endings.SCENARIOS),
     *(scenario.__name__ for scenario in capture_endings.LONG_SCENARIOS),
+    *(scenario.__name__ for scenario in webhook_endings.SCENARIOS),
+    *(scenario.__name__ for scenario in webhook_endings.LONG_SCENARIOS),
 }
 
 
@@ -56,7 +58,7 @@ def test_every_ending_has_a_history() -> None:
 async def test_a_saved_history_replays(path: Path) -> None:
     """Today's code makes the decisions that the history shows."""
     replayer = Replayer(
-        workflows=WORKFLOWS,
+        workflows=[*WORKFLOWS, *WEBHOOK_WORKFLOWS],
         workflow_runner=CHECKED,
         data_converter=pydantic_data_converter,
     )

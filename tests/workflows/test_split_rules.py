@@ -78,7 +78,7 @@ async def test_an_unanswered_capture_of_a_tender_takes_it_once(shop: Shop, kind:
     await pay_all(shop, split)
     await shop.until(split.whole, "authorized")
     await shop.fault("payment_intents.capture", kind, split.legs[number - 1])
-    await shop.sagas().confirm(split.whole, 5)
+    await shop.tell(split.whole, "confirm")
     await shop.until(split.whole, "completed", patience=60)
     assert await moved(shop, split) == TAKEN
 
@@ -89,7 +89,7 @@ async def test_a_tender_under_review_shows_on_the_whole_and_goes_on_when_it_is_s
     await shop.pay(split.legs[0])
     await shop.pay(split.legs[1], method="pm_card_pendingRefund")
     await shop.until(split.whole, "paid")
-    await shop.sagas().reject(split.whole, "out of stock", 3)
+    await shop.tell(split.whole, "reject", "out of stock")
     second = split.legs[1]
     rows = await eventually(
         lambda: shop.gateway_rows(second), lambda seen: any(row["operation"] == "refund" for row in seen)
@@ -243,7 +243,8 @@ async def test_a_worker_that_is_killed_in_a_capture_is_taken_over_from(shop: Sho
         await pay_all(shop, split)
         await shop.until(split.whole, "authorized")
         await shop.fault("payment_intents.capture", "slow_drip", split.legs[0], seconds=2)
-        await sagas.confirm(split.whole, 0.7)
+        await shop.tell(split.whole, "confirm")
+        await eventually(lambda: shop.taken(split.legs[0]), bool)
         process.kill()
         await process.wait()
     assert (await shop.status(split.whole)).state == "authorized"

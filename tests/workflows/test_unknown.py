@@ -11,7 +11,7 @@ from domain.saga import SagaPolicy
 from tests.workflows.agreement import agree
 from tests.workflows.casebook import act, closed_case, held, open_case
 from tests.workflows.splits import at_gateway
-from tests.workflows.support import Shop
+from tests.workflows.support import Shop, eventually
 
 
 async def test_an_unknown_capture_pages_and_the_case_closes_by_itself(
@@ -21,7 +21,7 @@ async def test_an_unknown_capture_pages_and_the_case_closes_by_itself(
     checkout = await held(shop)
     await shop.fault("payment_intents.capture", "unavailable_503", checkout, count=1000)
     with caplog.at_level(logging.ERROR):
-        await shop.sagas().confirm(checkout, 0.5)
+        await shop.tell(checkout, "confirm")
         case = await open_case(shop, checkout, CaseKind.UNKNOWN_OUTCOME)
     status = await shop.status(checkout)
     assert (status.state, status.stuck) == ("authorized", True)
@@ -41,7 +41,7 @@ async def test_a_cancel_while_it_is_unknown_undoes(shop: Shop) -> None:
     policy = SagaPolicy(1, 2, 1, 25, page_after_seconds=2)
     checkout = await shop.record()
     await shop.fault("payment_intents.create", "unavailable_503", checkout, count=1000)
-    await shop.sagas(policy).open(checkout, 0.5)
+    await shop.sagas(policy).start(checkout)
     case = await open_case(shop, checkout, CaseKind.UNKNOWN_OUTCOME)
     cancelling = asyncio.create_task(shop.sagas().cancel(checkout, 20))
     await asyncio.sleep(0.5)
@@ -56,12 +56,12 @@ async def test_an_order_that_comes_as_the_gateway_answers_is_heeded(shop: Shop) 
     """A person orders to void while the next try is under way and goes well: what it took is given back."""
     checkout = await held(shop)
     await shop.fault("payment_intents.capture", "unavailable_503", checkout, count=1000)
-    await shop.sagas().confirm(checkout, 0.5)
+    await shop.tell(checkout, "confirm")
     case = await open_case(shop, checkout, CaseKind.UNKNOWN_OUTCOME)
     await shop.sandbox.delete("/sandbox/faults")
     await shop.fault("payment_intents.capture", "slow_drip", checkout, seconds=2)
     await shop.handle(checkout).signal("retry_now")
-    await asyncio.sleep(0.7)
+    await eventually(lambda: shop.taken(checkout), bool)
     assert await act(shop, case, CaseAction.VOID) is CaseAnswer.DONE
     await shop.until(checkout, "refunded", "canceled")
     await closed_case(shop, case)
@@ -72,7 +72,7 @@ async def test_what_a_person_marked_as_paid_is_not_booked_again(shop: Shop) -> N
     """The money was taken and the answer lost: what the gateway shows later is on the books by the person's word."""
     checkout = await held(shop)
     await shop.fault("payment_intents.capture", "unavailable_503", checkout, count=1000)
-    await shop.sagas().confirm(checkout, 0.5)
+    await shop.tell(checkout, "confirm")
     case = await open_case(shop, checkout, CaseKind.UNKNOWN_OUTCOME)
     await at_gateway_by_hand(shop, checkout)
     assert await act(shop, case, CaseAction.MARK_PAID, evidence="seen") is CaseAnswer.DONE

@@ -77,7 +77,7 @@ async def test_a_rollout(shop: Shop) -> None:
             assert await build_of(client, before) == "v1"
             assert (await versions.drainage(client))["v1"] == "draining"
             for checkout in (before, after):
-                await new.sagas().confirm(checkout)
+                await new.tell(checkout, "confirm")
                 await shop.until(checkout, "completed")
             assert await build_of(client, before) == "v1"
 

@@ -66,7 +66,7 @@ async def test_stuck_checkouts_are_found_by_a_query(shop: Shop) -> None:
     """`Stuck = true` lists what a person should look at, with the attempt and the last failure; and no more after."""
     checkout = await shop.record()
     await shop.fault("payment_intents.create", "unavailable_503", checkout, count=1000)
-    await shop.sagas(SagaPolicy(20, 60, 1)).open(checkout, 0.5)
+    await shop.sagas(SagaPolicy(20, 60, 1)).start(checkout)
     query = f"Stuck = true AND ExecutionStatus = 'Running' AND OrderId = '{checkout.order_id}'"
     client = shop.parts.client
 

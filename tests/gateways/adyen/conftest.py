@@ -29,7 +29,7 @@ def kept() -> KeptBodies:
 @pytest.fixture
 async def gateway(scripted: ScriptedServer, kept: KeptBodies) -> AsyncIterator[AdyenGateway]:
     """The adapter in front of the scripted server, with little patience."""
-    options = AdyenOptions(API_KEY, ACCOUNT, (NEW,), f"{scripted.url}/v72", live=False, timeout_seconds=0.5)
+    options = AdyenOptions(API_KEY, ACCOUNT, (NEW,), f"{scripted.url}/v72", live=False, timeout_seconds=1.5)
     adapter = AdyenGateway(options, kept)
     yield adapter
     await adapter.close()

@@ -51,6 +51,6 @@ async def adapter(outside: SeveralCapturesOutside) -> AsyncIterator[Gateway]:
 @pytest.fixture
 async def hasty(outside: SeveralCapturesOutside) -> AsyncIterator[Gateway]:
     """The same, with less patience."""
-    made = outside.gateway(timeout_seconds=0.8)
+    made = outside.gateway(timeout_seconds=1.5)
     yield made
     await made.close()

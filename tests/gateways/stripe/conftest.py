@@ -22,7 +22,7 @@ async def scripted() -> AsyncIterator[ScriptedServer]:
 @pytest.fixture
 async def gateway(scripted: ScriptedServer) -> AsyncIterator[StripeGateway]:
     """The adapter in front of the scripted server, with little patience."""
-    options = StripeOptions(API_KEY, (WEBHOOK_SECRET,), scripted.url, live=False, timeout_seconds=0.5)
+    options = StripeOptions(API_KEY, (WEBHOOK_SECRET,), scripted.url, live=False, timeout_seconds=1.5)
     adapter = StripeGateway(options)
     yield adapter
     await adapter.close()

@@ -29,7 +29,7 @@ async def test_done_but_not_told(
     link, psp = held
     await shop.fault(operation=CAPTURE, kind=kind)
     headers = {"Idempotency-Key": f"{shop.checkout}:{kind}"}
-    async with client(sandbox, timeout=0.4) as hasty:
+    async with client(sandbox, timeout=1.5) as hasty:
         if "500" in kind:
             answer = await hasty.post(f"payments/{psp}/captures", json=BODY, headers=headers)
             assert (answer.status_code, answer.json()["errorCode"]) == (500, "701")
@@ -60,7 +60,7 @@ async def test_not_done(
     link, psp = held
     await shop.fault(operation=CAPTURE, kind=kind)
     headers = {"Idempotency-Key": f"{shop.checkout}:{kind}"}
-    async with client(sandbox, timeout=0.4) as hasty:
+    async with client(sandbox, timeout=1.5) as hasty:
         if status is None:
             with pytest.raises(httpx.TransportError):
                 await hasty.post(f"payments/{psp}/captures", json=BODY, headers=headers)

@@ -49,10 +49,10 @@ async def test_key_for_something_else(shop: Shop, hook: Hook) -> None:
 
 async def test_key_in_flight(shop: Shop) -> None:
     """While the first request is worked on the same key is a transient 704; afterwards it gets the first answer."""
-    await shop.fault(operation="adyen.payment_links.create", kind="slow", seconds=0.5)
+    await shop.fault(operation="adyen.payment_links.create", kind="slow", seconds=2)
     key = f"{shop.checkout}:create"
     first = asyncio.create_task(shop.post("paymentLinks", shop.order(), key))
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.5)
     second = await shop.post("paymentLinks", shop.order(), key)
     assert (second.status_code, second.json()["errorCode"]) == (409, "704")
     assert second.headers["transient-error"] == "true"

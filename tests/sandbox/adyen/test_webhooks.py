@@ -131,7 +131,7 @@ async def test_reorder(shop: Shop, hook: Hook) -> None:
 async def test_delay_and_loss(shop: Shop, hook: Hook) -> None:
     """A delayed notification comes late; a lost one never, though the money has moved."""
     link = await shop.open()
-    await shop.fault(operation="webhook", kind="delay", seconds=0.6, event_type="AUTHORISATION")
+    await shop.fault(operation="webhook", kind="delay", seconds=2, event_type="AUTHORISATION")
     await shop.fault(operation="webhook", kind="lose", event_type="CAPTURE")
     await shop.pay(link)
     await asyncio.sleep(0.3)

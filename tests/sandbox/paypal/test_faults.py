@@ -14,7 +14,7 @@ async def test_captured_but_not_told(shop: Shop, kind: str) -> None:
     order = await shop.approved()
     path, key = f"{ORDERS}/{order}/capture", f"{order}:{kind}"
     await shop.fault("paypal.orders.capture", kind)
-    shop.client.timeout = httpx.Timeout(0.4)
+    shop.client.timeout = httpx.Timeout(1.5)
     if kind.endswith("500") or kind == "error_500_after":
         first = await shop.post(path, key=key)
         assert (first.status_code, first.json()["name"]) == (500, "INTERNAL_SERVER_ERROR")

@@ -89,10 +89,10 @@ async def test_payments_keep_ids_for_45_days(own: Shop) -> None:
 async def test_an_id_in_use_is_a_conflict(shop: Shop) -> None:
     """Of two calls at once with one id, the second fails, and the first does its work."""
     order = await shop.approved()
-    await shop.fault("paypal.orders.capture", "slow", seconds=0.6)
+    await shop.fault("paypal.orders.capture", "slow", seconds=2)
     path, key = f"{ORDERS}/{order}/capture", f"{order}:capture"
     first = asyncio.create_task(shop.post(path, key=key))
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.5)
     assert issue(await shop.post(path, key=key)) == (409, "PREVIOUS_REQUEST_IN_PROGRESS")
     assert (await first).status_code == 201
     assert (await shop.post(path, key=key)).status_code == 200
