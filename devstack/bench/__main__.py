@@ -1,4 +1,4 @@
-"""`python -m devstack.bench [--json FILE]`: one run on a stack of its own, about three minutes, loopback only."""
+"""`python -m devstack.bench [--json FILE] [--only events]`: one run on stacks of its own, loopback only."""
 
 import argparse
 import asyncio
@@ -7,15 +7,15 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import uvloop
 
-from devstack import postgres
-from devstack.bench import checkouts, creates, memory, report, webhooks
+from devstack import eventing, postgres
+from devstack.bench import checkouts, creates, events, memory, report, webhooks
 from devstack.bench.field import Field, field_on
 from devstack.errors import StackError
 from devstack.layout import Layout
@@ -28,10 +28,12 @@ def main() -> int:
     """Measure and print; a missed target is told, and is no failure."""
     parser = argparse.ArgumentParser(prog="python -m devstack.bench", description=_PURPOSE)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    parser.add_argument("--only", choices=list(_PARTS), help="measure this part alone")
     options = parser.parse_args()
+    parts = [options.only] if options.only else list(_PARTS)
     try:
-        with _data_folder() as data, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            figures = runner.run(_measured(data))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            figures = runner.run(_measured(parts))
     except (StackError, postgres.PostgresError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -42,10 +44,14 @@ def main() -> int:
     return 0
 
 
-async def _measured(data: Path) -> dict[str, Any]:
+async def _measured(parts: Sequence[str]) -> dict[str, Any]:
     began, where = time.monotonic(), report.machine()
-    async with running_stack(data, say=_say) as stack, field_on(stack, _say) as field:
-        figures = await _figures(field)
+    figures: dict[str, Any] = {}
+    for name in parts:
+        measured, without = _PARTS[name]
+        with _data_folder() as data:
+            async with running_stack(data, say=_say, without=without) as stack, field_on(stack, _say) as field:
+                figures |= await measured(field)
     figures = {"machine": where, "seconds": round(time.monotonic() - began)} | figures
     return figures | {"targets": report.targets(figures)}
 
@@ -60,6 +66,18 @@ async def _figures(field: Field) -> dict[str, Any]:
     opened = await creates.measure(field)
     _say(f"memory     opening checkouts up to {memory.OPEN}")
     return {"checkouts": whole, "creates": opened, "webhooks": acks, "memory": await memory.measure(field, idle)}
+
+
+async def _events(field: Field) -> dict[str, Any]:
+    _say("events     with and without those who carry them, then without a broker")
+    return {"events": await events.measure(field)}
+
+
+_PARTS: Mapping[str, tuple[Callable[[Field], Awaitable[dict[str, Any]]], Collection[str]]] = {
+    # Whatever else runs on the same cores would be in these figures.
+    "path": (_figures, eventing.PARTS),
+    "events": (_events, ()),
+}
 
 
 @contextmanager
