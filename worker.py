@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,16 +21,19 @@ from activities.books import BookActivities
 from activities.disputes import DisputeActivities
 from activities.events import EventActivities
 from activities.guard import GatewayGuard
+from activities.outbound import Outbound
 from activities.payments import PaymentActivities, utc_now
 from activities.refunds import RefundActivities
 from activities.remarks import RemarkActivities
+from activities.webhooks import WebhookActivities
 from api.deliveries import Deliveries
 from api.dispatcher import Dispatcher
 from api.sagas import Sagas
+from api.shop_webhooks import delivery_starter
 from api.starting import Starter
 from api.wiring import accounts_of, connect_temporal, saga_policy
 from config.environment import SettingsError
-from config.settings import DatabaseSettings, PolicySettings, ReconcileSettings, TemporalSettings
+from config.settings import DatabaseSettings, PolicySettings, ReconcileSettings, TemporalSettings, WebhookSettings
 from domain.saga import SagaPolicy
 from gateways.contract import Gateway
 from gateways.registry import build_gateways, close_all, configured_gateways
@@ -46,6 +49,8 @@ from ledger.marks import PollMarks
 from ledger.operations import Operations
 from ledger.refunds import Refunds
 from ledger.remarks import Remarks
+from ledger.webhook_attempts import WebhookAttempts
+from ledger.webhook_deliveries import WebhookDeliveries
 from workflows.checkout import CheckoutWorkflow
 from workflows.dispute import DisputeWorkflow
 from workflows.late_payment import LatePaymentWorkflow
@@ -55,6 +60,7 @@ from workflows.runner import UNCHECKED
 from workflows.schedules import ensure_schedules
 from workflows.search_attributes import ensure_search_attributes
 from workflows.split import SplitCheckoutWorkflow
+from workflows.webhook_delivery import WebhookDeliveryWorkflow, webhook_queue
 
 logger = logging.getLogger("worker")
 
@@ -70,6 +76,7 @@ WORKFLOWS = [
     ReconcileWorkflow,
     HousekeepingWorkflow,
 ]
+WEBHOOK_WORKFLOWS = [WebhookDeliveryWorkflow]
 
 # Above the gateways' HTTP time-out, so that a call in flight ends in an answer and not in a cut.
 DRAIN = timedelta(seconds=22)
@@ -89,16 +96,45 @@ class Parts:
     build_id: str | None = None
     interceptors: Sequence[Interceptor] = ()
     clock: Callable[[], datetime] | None = None
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
 
 
 def build_worker(parts: Parts, inbox: Inbox | None = None) -> Worker:
     """The Temporal worker of these parts, not yet started. `inbox`: a started one, which reconciling stores into."""
-    pollers = PollerBehaviorAutoscaling(minimum=2, maximum=20, initial=5)
+    return _worker(
+        parts,
+        parts.task_queue,
+        WORKFLOWS,
+        _activities(parts, inbox or Inbox(parts.engine)),
+        PollerBehaviorAutoscaling(minimum=2, maximum=20, initial=5),
+    )
+
+
+def build_webhook_worker(parts: Parts, outbound: Outbound) -> Worker:
+    """The same for webhooks to shops, with places of its own: no payment waits for them, however many are slow."""
+    patience = timedelta(days=parts.webhooks.webhooks_disable_after_days)
+    deliveries, attempts = WebhookDeliveries(parts.engine), WebhookAttempts(parts.engine, patience)
+    return _worker(
+        parts,
+        webhook_queue(parts.task_queue),
+        WEBHOOK_WORKFLOWS,
+        [WebhookActivities(deliveries, attempts, outbound).try_delivery],
+        PollerBehaviorAutoscaling(minimum=1, maximum=10, initial=2),
+    )
+
+
+def _worker(
+    parts: Parts,
+    task_queue: str,
+    workflows: Sequence[type],
+    activities: Sequence[Callable[..., Any]],
+    pollers: PollerBehaviorAutoscaling,
+) -> Worker:
     return Worker(
         parts.client,
-        task_queue=parts.task_queue,
-        workflows=WORKFLOWS,
-        activities=_activities(parts, inbox or Inbox(parts.engine)),
+        task_queue=task_queue,
+        workflows=workflows,
+        activities=activities,
         workflow_runner=parts.workflow_runner,
         interceptors=parts.interceptors,
         max_cached_workflows=2000,
@@ -157,21 +193,28 @@ async def running(parts: Parts) -> AsyncIterator[None]:
         inbox = Inbox(parts.engine)
         await inbox.start()
         stack.push_async_callback(inbox.close)
+        outbound = Outbound(parts.webhooks.webhooks_development, parts.webhooks.webhooks_timeout_seconds)
+        stack.push_async_callback(outbound.aclose)
         await stack.enter_async_context(build_worker(parts, inbox))
-        loop = asyncio.create_task(build_dispatcher(parts, inbox).run())
+        await stack.enter_async_context(build_webhook_worker(parts, outbound))
+        starter = delivery_starter(parts.engine, parts.client, parts.task_queue)
+        stack.push_async_callback(starter.close)
+        loops = [asyncio.create_task(loop) for loop in (build_dispatcher(parts, inbox).run(), starter.run())]
         try:
             yield
         finally:
-            loop.cancel()
-            with suppress(asyncio.CancelledError):
-                await loop
+            for loop in loops:
+                loop.cancel()
+            for loop in loops:
+                with suppress(asyncio.CancelledError):
+                    await loop
 
 
 @asynccontextmanager
 async def production() -> AsyncIterator[Parts]:
     """The parts that the environment names. Raises SettingsError."""
     database, temporal = DatabaseSettings.read(), TemporalSettings.read()
-    builders, policy = configured_gateways(), PolicySettings.read()
+    builders, policy, webhooks = configured_gateways(), PolicySettings.read(), WebhookSettings.read()
     async with AsyncExitStack() as stack:
         engine = create_engine(database.database_url)
         stack.push_async_callback(engine.dispose)
@@ -188,6 +231,7 @@ async def production() -> AsyncIterator[Parts]:
             saga_policy(policy),
             guard,
             build_id=temporal.build_id,
+            webhooks=webhooks,
         )
 
 

@@ -25,6 +25,7 @@ _EXAMPLE: JsonDict = {
     "created": 120,
     "authorized": 96,
     "declined": 11,
+    "succeeded": 93,
     "canceled": 3,
     "expired": 14,
     "captured": {"count": 96, "amount": 403200},
@@ -79,6 +80,7 @@ class DayView(BaseModel):
     created: int
     authorized: int = Field(description="Checkouts whose money was held or taken for the first time.")
     declined: int = Field(description="Attempts that were declined.")
+    succeeded: int = Field(description="Payments that were taken, all of what is to be taken.")
     canceled: int
     expired: int
     captured: MovedView
@@ -109,6 +111,7 @@ class DayView(BaseModel):
             created=count("created"),
             authorized=authorized,
             declined=count("declined"),
+            succeeded=count("succeeded"),
             canceled=count("canceled"),
             expired=count("expired"),
             captured=MovedView(count=count("captured"), amount=captured),

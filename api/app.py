@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Self
 
@@ -13,19 +13,45 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.routing import Route
 from temporalio.client import Client
 
-from api import cases, disputes, failures, gateways, inbox, metrics, refunds, routes, rules
+from api import (
+    analytics,
+    asyncapi,
+    cases,
+    customers,
+    disputes,
+    failures,
+    gateways,
+    inbox,
+    metrics,
+    refunds,
+    routes,
+    rules,
+    stream,
+    webhook_deliveries,
+    webhook_endpoints,
+)
 from api.auth import Authenticator
+from api.following import Following
 from api.health import answer_health, answer_readiness
 from api.meter import Meter
 from api.openapi import describe
 from api.sagas import Sagas
 from api.services import Probe, Services
+from api.shop_webhooks import ShopWebhooks
 from api.webhooks import receive_webhook
 from api.wiring import accounts_of, connect_temporal, saga_policy
 from config.routes import Routes
-from config.settings import DatabaseSettings, PolicySettings, RoutingSettings, TemporalSettings
+from config.settings import (
+    BrokerSettings,
+    DatabaseSettings,
+    PolicySettings,
+    RoutingSettings,
+    TemporalSettings,
+    WebhookSettings,
+)
 from domain.errors import BooksError
 from gateways.registry import Builder, build_gateways, close_all, configured_gateways
+from ledger.analytics import Analytics
 from ledger.books import Books
 from ledger.breakers import Breakers
 from ledger.cases import CaseBook
@@ -42,6 +68,8 @@ from ledger.tables import metadata
 
 _ROUTERS = (
     routes.router,
+    customers.router,
+    stream.router,
     refunds.router,
     refunds.refunding,
     disputes.router,
@@ -52,6 +80,9 @@ _ROUTERS = (
     rules.router,
     gateways.router,
     gateways.operating,
+    webhook_endpoints.router,
+    webhook_deliveries.router,
+    analytics.router,
     metrics.router,
 )
 
@@ -67,13 +98,16 @@ class ApiSettings:
     policy: PolicySettings
     gateways: Mapping[str, Builder]
     routes: Routes
+    broker: BrokerSettings = field(default_factory=BrokerSettings)
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
 
     @classmethod
     def read(cls) -> Self:
         """The settings of this process. Raises SettingsError, also for rules that cannot be kept."""
         database, temporal, policy = DatabaseSettings.read(), TemporalSettings.read(), PolicySettings.read()
         gateways = configured_gateways()
-        return cls(database, temporal, policy, gateways, Routes(RoutingSettings.read().routes_file, [*gateways]))
+        routes = Routes(RoutingSettings.read().routes_file, [*gateways])
+        return cls(database, temporal, policy, gateways, routes, BrokerSettings.read(), WebhookSettings.read())
 
 
 def create_app(opened: Open) -> FastAPI:
@@ -91,6 +125,7 @@ def create_app(opened: Open) -> FastAPI:
     app.router.routes.insert(0, Route("/webhooks/{gateway}", receive_webhook, methods=["POST"]))
     app.router.routes.append(Route("/healthz", answer_health, methods=["GET"]))
     app.router.routes.append(Route("/readyz", answer_readiness, methods=["GET"]))
+    app.router.routes.extend(asyncapi.ROUTES)
     for router in _ROUTERS:
         app.include_router(router)
     failures.install(app)
@@ -109,6 +144,8 @@ async def production(settings: ApiSettings) -> AsyncIterator[Services]:
         events = Inbox(engine)
         await events.start()
         stack.push_async_callback(events.close)
+        following = Following(engine)
+        stack.push_async_callback(following.close)
         client = await connect_temporal(settings.temporal, lazy=True)
         yield Services(
             books=Books(engine),
@@ -123,7 +160,13 @@ async def production(settings: ApiSettings) -> AsyncIterator[Services]:
             routes=settings.routes,
             breakers=Breakers(engine),
             meter=Meter(lambda: read_figures(engine), events),
+            analytics=Analytics(engine),
+            following=following,
+            shop_webhooks=ShopWebhooks.on(
+                engine, client, settings.temporal.task_queue, settings.webhooks.webhooks_development
+            ),
             probes=probes(engine, client),
+            broker=settings.broker.scheme,
         )
 
 

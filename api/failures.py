@@ -1,6 +1,7 @@
 """Turns whatever goes wrong below the routes into a problem document: no stack trace, no input, nothing unanswered."""
 
 import logging
+import re
 import secrets
 import traceback
 from typing import Any
@@ -36,7 +37,7 @@ _HEADERS = [
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
 ]
-_PAGES = "/docs"
+_PAGES = re.compile("/docs.*|/asyncapi")
 
 
 def install(app: FastAPI) -> None:
@@ -98,7 +99,7 @@ class LastResort:
             await self._app(scope, receive, send)
             return
         started = False
-        headers = _HEADERS[3:] if scope["path"].startswith(_PAGES) else _HEADERS
+        headers = _HEADERS[3:] if _PAGES.fullmatch(scope["path"]) else _HEADERS
 
         async def sending(message: Message) -> None:
             nonlocal started

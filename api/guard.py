@@ -50,6 +50,12 @@ class RefundingRoute(GuardedRoute):
     scope = "refund"
 
 
+class CustomersRoute(GuardedRoute):
+    """A route that tells who buys."""
+
+    scope = "customers"
+
+
 class OperatingRoute(GuardedRoute):
     """A route for those who run the service."""
 

@@ -16,7 +16,7 @@ from ledger.contract import ApiKey, StoreUnavailableError
 from ledger.engine import create_engine
 from ledger.keys import ApiKeys
 
-SCOPES = ("read", "write", "refund", "operate", "admin")
+SCOPES = ("read", "write", "refund", "customers", "operate", "admin")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from api.auth import Authenticator
+from api.following import Following
 from api.meter import Meter
 from api.sagas import Sagas
+from api.shop_webhooks import ShopWebhooks
 from config.routes import Routes
 from gateways.contract import Gateway
+from ledger.analytics import Analytics
 from ledger.books import Books
 from ledger.breakers import Breakers
 from ledger.cases import CaseBook
@@ -24,7 +27,10 @@ Probe = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Services:
-    """Everything behind the API. `probes` are what `/readyz` asks, by the name it tells."""
+    """Everything behind the API. `probes` are what `/readyz` asks, by the name it tells.
+
+    `broker` is the scheme of the broker that other services hear events from.
+    """
 
     books: Books
     refunds: Refunds
@@ -37,8 +43,12 @@ class Services:
     sagas: Sagas
     routes: Routes
     breakers: Breakers
+    analytics: Analytics
     meter: Meter
+    following: Following
+    shop_webhooks: ShopWebhooks
     probes: Mapping[str, Probe]
+    broker: str = "nats"
 
 
 def services_of(request: Request) -> Services:

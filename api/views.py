@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
-from domain.checkout import SPLIT, CheckoutRecord, CheckoutStatus, HoldPolicy
+from domain.checkout import SPLIT, Checkout, CheckoutRecord, CheckoutStatus, HoldPolicy
 from domain.payment import NextAction
 from domain.states import CheckoutState
 from domain.timeline import JsonScalar, TimelineRow
@@ -32,6 +32,8 @@ _EXAMPLE: JsonDict = {
     "expires_at": "2026-11-22T16:06:50.120000Z",
     "tenders": None,
     "parent": None,
+    "confirmation": {"within_seconds": 86400},
+    "metadata": {"basket": "b-77"},
 }
 
 
@@ -87,6 +89,12 @@ class TenderView(BaseModel):
         )
 
 
+class ConfirmationView(BaseModel):
+    """The shop has to say, after the payment, whether it keeps the order; its silence for so long undoes the sale."""
+
+    within_seconds: int
+
+
 class CheckoutView(BaseModel):
     """A checkout and where it stands. Amounts are in minor units of the currency."""
 
@@ -109,6 +117,8 @@ class CheckoutView(BaseModel):
     expires_at: datetime
     tenders: list[TenderView] | None = Field(description="Those of a split checkout, in their order; else null.")
     parent: str | None = Field(description="The split checkout of which this is one tender.")
+    confirmation: ConfirmationView | None = Field(description="Null where the shop's word is not waited for.")
+    metadata: dict[str, str] | None = Field(description="The shop's own, as it was sent; a tender has none.")
 
     @classmethod
     def of(cls, record: CheckoutRecord, legs: Sequence[CheckoutRecord] = ()) -> "CheckoutView":
@@ -133,7 +143,16 @@ class CheckoutView(BaseModel):
             expires_at=checkout.expires_at,
             tenders=[TenderView.of(leg) for leg in legs] if checkout.is_split else None,
             parent=checkout.parent_id,
+            confirmation=_confirmation(checkout),
+            metadata=checkout.metadata,
         )
+
+
+def _confirmation(checkout: Checkout) -> ConfirmationView | None:
+    """A tender's own limit is how long it waits for its split checkout, of which the shop need not know."""
+    if checkout.confirm_within_seconds is None or checkout.parent_id is not None:
+        return None
+    return ConfirmationView(within_seconds=checkout.confirm_within_seconds)
 
 
 def _capturable(record: CheckoutRecord) -> int:
@@ -186,6 +205,20 @@ class TimelineView(BaseModel):
     hash: str
     previous_hash: str
 
+    @classmethod
+    def of(cls, row: TimelineRow) -> "TimelineView":
+        """The row as the API shows it."""
+        return cls(
+            sequence=row.sequence,
+            key=row.key,
+            state=row.state,
+            cause=row.cause,
+            at=row.at,
+            details=row.details,
+            hash=row.hash,
+            previous_hash=row.previous_hash,
+        )
+
 
 class TimelineList(BaseModel):
     """What happened to a checkout, in order."""
@@ -195,21 +228,7 @@ class TimelineList(BaseModel):
     @classmethod
     def of(cls, rows: Iterable[TimelineRow]) -> "TimelineList":
         """The rows as the API shows them."""
-        return cls(
-            data=[
-                TimelineView(
-                    sequence=row.sequence,
-                    key=row.key,
-                    state=row.state,
-                    cause=row.cause,
-                    at=row.at,
-                    details=row.details,
-                    hash=row.hash,
-                    previous_hash=row.previous_hash,
-                )
-                for row in rows
-            ]
-        )
+        return cls(data=[TimelineView.of(row) for row in rows])
 
 
 class PostingView(BaseModel):

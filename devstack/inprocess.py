@@ -113,6 +113,7 @@ async def _parts(settings: ApiSettings, clock: LongClock) -> AsyncIterator[worke
             settings.temporal.task_queue,
             saga_policy(settings.policy),
             GatewayGuard(Breakers(engine), NEVER_TRIPPED),
+            webhooks=settings.webhooks,
             interceptors=(clock.interceptor(),),
             clock=clock.now,
         )

@@ -1,24 +1,25 @@
 """Daily totals: added up event by event, each once, and read back by the day."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.checkout import SPLIT
-from ledger.consumed import mark_consumed
 from ledger.failures import translated
 from ledger.subscriber_tables import analytics_checkouts, analytics_daily
-from ledger.tables import checkout_status, checkouts
+from ledger.tables import checkout_status, checkouts, outbox
 
 
 @dataclass(frozen=True)
 class Known:
-    """What was last known of a checkout: amounts in minor units, the sequence of the event that told them."""
+    """What was last known of a checkout: amounts in minor units, and the event that told them."""
 
+    day: date = date.min
     last_sequence: int = 0
     captured_minor: int = 0
     refunded_minor: int = 0
@@ -27,29 +28,30 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Addition:
-    """What one event adds to the totals of its day, gateway and currency."""
+class Told:
+    """One event of a checkout, from the broker or from the books."""
 
+    checkout_id: str
+    sequence: int
+    type: str
+    at: datetime
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Addition:
+    """What one event adds to the totals of its day."""
+
+    gateway: str
+    currency: str
     outcome: str
     count: int = 1
     amount_minor: int = 0
     milliseconds: int = 0
 
 
-Judge = Callable[[Known], tuple[Known, Iterable[Addition]]]
-"""Says what an event adds and what is known after it; called within the transaction, so it only computes."""
-
-
-@dataclass(frozen=True)
-class Told:
-    """One event as the totals take it."""
-
-    event_id: str
-    at: datetime
-    checkout_id: str
-    sequence: int
-    gateway: str
-    currency: str
+Judge = Callable[[Known, Told], tuple[Known, Iterable[Addition]]]
+"""Says what is known after an event and what the event adds; called within a transaction, so it only computes."""
 
 
 @dataclass(frozen=True)
@@ -76,27 +78,38 @@ class Difference:
     books_minor: int
 
 
+# Two processes, or what is new and what is sent again, may be at one checkout; and nobody adds while days are dropped.
+_LOCK = text(
+    """
+    SELECT pg_advisory_xact_lock_shared(hashtext('analytics')),
+        pg_advisory_xact_lock(hashtext('analytics_checkouts'), hashtext(:checkout_id))
+    """
+)
+_LOCK_ALL = text("SELECT pg_advisory_xact_lock(hashtext('analytics'))")
+
+
 class Analytics:
     """Every method may raise StoreUnavailableError."""
 
-    def __init__(self, engine: AsyncEngine, subscriber: str = "analytics") -> None:
-        self._engine, self._subscriber = engine, subscriber
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
 
-    async def add(self, told: Told, judge: Judge) -> bool:
-        """Add what `judge` makes of the event, given what is known of its checkout; False where it was added before.
+    async def add(self, told: Told, judge: Judge) -> None:
+        """Add what `judge` makes of the event, given what is known of its checkout; once, however often it is told.
 
-        One transaction: an event counts whole or not at all, and once.
+        A checkout's events are added in their order and without a gap, and each event whole or not at all. What is
+        missing before this one is taken from the books: it was put aside, or forgotten and not yet sent again.
         """
         with translated():
             async with self._engine.begin() as connection:
-                if not await mark_consumed(connection, self._subscriber, told.event_id, told.at):
-                    return False
-                # Two processes, or the live events and those sent again, may be at the same checkout.
-                await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(told.checkout_id, 0))))
-                known, additions = judge(await _known(connection, told.checkout_id))
-                await _keep(connection, told, known)
-                await _total(connection, told, additions)
-                return True
+                await connection.execute(_LOCK, {"checkout_id": told.checkout_id})
+                known = await _known(connection, told.checkout_id)
+                if told.sequence <= known.last_sequence:
+                    return
+                if told.sequence > known.last_sequence + 1:
+                    for earlier in await _missing(connection, told, known.last_sequence):
+                        known = await _add(connection, earlier, known, judge)
+                await _add(connection, told, known, judge)
 
     async def daily(
         self, first: date, last: date, gateway: str | None = None, currency: str | None = None
@@ -116,6 +129,7 @@ class Analytics:
         """Drop what is kept of this day and those after it."""
         with translated():
             async with self._engine.begin() as connection:
+                await connection.execute(_LOCK_ALL)
                 for table in (analytics_daily, analytics_checkouts):
                     await connection.execute(delete(table).where(table.c.day >= since))
 
@@ -154,40 +168,43 @@ def _compared(
 
 async def _known(connection: AsyncConnection, checkout_id: str) -> Known:
     c = analytics_checkouts.c
-    shown = (c.last_sequence, c.captured_minor, c.refunded_minor, c.created_at, c.paid_at)
+    shown = (c.day, c.last_sequence, c.captured_minor, c.refunded_minor, c.created_at, c.paid_at)
     query = select(*shown).where(c.checkout_id == checkout_id).order_by(c.day.desc()).limit(1)
     row = (await connection.execute(query)).one_or_none()
     return Known() if row is None else Known(**row._mapping)
 
 
-async def _keep(connection: AsyncConnection, told: Told, known: Known) -> None:
-    values = {
-        "last_sequence": known.last_sequence,
-        "captured_minor": known.captured_minor,
-        "refunded_minor": known.refunded_minor,
-        "created_at": known.created_at,
-        "paid_at": known.paid_at,
-    }
-    new = insert(analytics_checkouts).values(checkout_id=told.checkout_id, day=told.at.date(), **values)
-    await connection.execute(new.on_conflict_do_update(index_elements=["checkout_id", "day"], set_=values))
+async def _missing(connection: AsyncConnection, told: Told, after: int) -> Sequence[Told]:
+    o = outbox.c
+    ordinal = func.row_number().over(order_by=o.sequence).label("ordinal")
+    rows = select(o.type, o.payload, o.created_at, ordinal).where(o.subject == told.checkout_id).subquery()
+    query = select(rows).where(rows.c.ordinal.between(after + 1, told.sequence - 1)).order_by(rows.c.ordinal)
+    return [
+        Told(told.checkout_id, row.ordinal, row.type, row.created_at, row.payload)
+        for row in await connection.execute(query)
+    ]
 
 
-async def _total(connection: AsyncConnection, told: Told, additions: Iterable[Addition]) -> None:
-    d = analytics_daily.c
+async def _add(connection: AsyncConnection, told: Told, before: Known, judge: Judge) -> Known:
+    after, additions = judge(before, told)
+    # Days go forwards for each checkout, even if a clock was set back: what is kept before a day does not need the day.
+    known = replace(after, day=max(told.at.date(), before.day), last_sequence=told.sequence)
+    keys, kept = {"checkout_id": told.checkout_id, "day": known.day}, asdict(known)
+    del kept["day"]
+    new = insert(analytics_checkouts).values(**keys, **kept)
+    await connection.execute(new.on_conflict_do_update(index_elements=[*keys], set_=kept))
     for addition in additions:
-        new = insert(analytics_daily).values(
-            day=told.at.date(),
-            gateway=told.gateway,
-            currency=told.currency,
-            outcome=addition.outcome,
-            count=addition.count,
-            amount_minor=addition.amount_minor,
-            milliseconds=addition.milliseconds,
-        )
-        grown = {
-            "count": d.count + new.excluded.count,
-            "amount_minor": d.amount_minor + new.excluded.amount_minor,
-            "milliseconds": d.milliseconds + new.excluded.milliseconds,
-        }
-        keys = ["day", "gateway", "currency", "outcome"]
-        await connection.execute(new.on_conflict_do_update(index_elements=keys, set_=grown))
+        await _total(connection, known.day, addition)
+    return known
+
+
+async def _total(connection: AsyncConnection, day: date, addition: Addition) -> None:
+    d = analytics_daily.c
+    new = insert(analytics_daily).values(day=day, **asdict(addition))
+    grown = {
+        "count": d.count + new.excluded.count,
+        "amount_minor": d.amount_minor + new.excluded.amount_minor,
+        "milliseconds": d.milliseconds + new.excluded.milliseconds,
+    }
+    keys = ["day", "gateway", "currency", "outcome"]
+    await connection.execute(new.on_conflict_do_update(index_elements=keys, set_=grown))

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.engine import statement_by_statement
 from ledger.failures import translated
@@ -27,9 +27,10 @@ class Consumption:
 
     async def mark(self, subscriber: str, event_id: str, occurred_at: datetime) -> None:
         """The subscriber is done with the event; once is as good as twice."""
+        new = insert(consumed_events).values(subscriber=subscriber, event_id=event_id, occurred_at=occurred_at)
         with translated():
             async with self._engine.connect() as connection:
-                await mark_consumed(connection, subscriber, event_id, occurred_at)
+                await connection.execute(new.on_conflict_do_nothing())
 
     async def forget(self, subscriber: str, since: datetime) -> int:
         """The subscriber is to deal anew with what occurred from then on; how many events that are."""
@@ -40,16 +41,10 @@ class Consumption:
                 return int((await connection.execute(gone)).rowcount)
 
     async def last(self, subscriber: str) -> datetime | None:
-        """When the subscriber was last done with an event; None when it never was."""
+        """When the subscriber was done with the newest event that it has had; None when it had none."""
         c = consumed_events.c
+        query = select(c.at).where(c.subscriber == subscriber).order_by(c.occurred_at.desc()).limit(1)
         with translated():
             async with self._engine.connect() as connection:
-                at: datetime | None = await connection.scalar(select(func.max(c.at)).where(c.subscriber == subscriber))
+                at: datetime | None = await connection.scalar(query)
                 return at
-
-
-async def mark_consumed(connection: AsyncConnection, subscriber: str, event_id: str, occurred_at: datetime) -> bool:
-    """The same within the caller's own transaction, for what must happen once; False when it has happened already."""
-    new = insert(consumed_events).values(subscriber=subscriber, event_id=event_id, occurred_at=occurred_at)
-    made = await connection.execute(new.on_conflict_do_nothing().returning(consumed_events.c.event_id))
-    return made.one_or_none() is not None

@@ -23,10 +23,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from ledger import later_tables
+from ledger import endpoint_tables, later_tables, order_tables, subscriber_tables
 from ledger.columns import metadata, moment, words
 
-__all__ = ["later_tables", "metadata"]
+__all__ = ["endpoint_tables", "later_tables", "metadata", "order_tables", "subscriber_tables"]
 
 checkouts = Table(
     "checkouts",
@@ -157,7 +157,7 @@ outbox = Table(
     Column("sequence", Integer, nullable=False),
     words("type"),
     Column("payload", JSONB, nullable=False),
-    moment("created_at", default="now()"),
+    moment("created_at", default="clock_timestamp()"),
     moment("published_at", nullable=True),
     Column("checkout_id", Text, Computed(r"CASE WHEN (subject ~~ 'chk\_%'::text) THEN subject ELSE NULL::text END")),
     UniqueConstraint("subject", "sequence", name="one_event_per_row"),

@@ -15,6 +15,9 @@ BOOKS_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=200), backoff_coefficient=2, maximum_interval=timedelta(seconds=10)
 )
 
+# Above the longest time-out that a receiver of webhooks may be given (30 s), with time to write down how it went.
+DELIVERY_ATTEMPT = timedelta(seconds=60)
+
 # Where no customer waits (a refund that takes days), polls may be this far apart: each costs about ten history events.
 LONGEST_POLL_PAUSE = timedelta(hours=6)
 

@@ -1,4 +1,4 @@
-"""What operators search checkouts by in the Temporal UI. No personal data: search attributes are never encrypted."""
+"""What operators search workflows by in the Temporal UI. No personal data: search attributes are never encrypted."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,6 +23,8 @@ AMOUNT_MINOR = SearchAttributeKey.for_int("AmountMinor")
 CURRENCY = SearchAttributeKey.for_keyword("Currency")
 WAITING_SINCE: SearchAttributeKey[datetime] = SearchAttributeKey.for_datetime("WaitingSince")
 STUCK = SearchAttributeKey.for_bool("Stuck")
+WEBHOOK_ENDPOINT = SearchAttributeKey.for_keyword("WebhookEndpoint")
+EVENT_TYPE = SearchAttributeKey.for_keyword("EventType")
 
 AnyKey = SearchAttributeKey[Any]
 
@@ -34,6 +36,8 @@ SEARCH_ATTRIBUTES: tuple[AnyKey, ...] = (
     CURRENCY,
     WAITING_SINCE,
     STUCK,
+    WEBHOOK_ENDPOINT,
+    EVENT_TYPE,
 )
 
 
@@ -50,6 +54,13 @@ def of_refund(refund: Refund, order_id: str, gateway: str) -> TypedSearchAttribu
 def of_dispute(dispute: DisputeSnapshot, order_id: str) -> TypedSearchAttributes:
     """The attributes that a dispute's workflow starts with."""
     return _attributes(dispute.state, dispute.gateway, order_id, dispute.amount)
+
+
+def of_delivery(endpoint_id: str, event_type: str) -> TypedSearchAttributes:
+    """The attributes that the delivery of an event to a shop's endpoint starts with."""
+    return TypedSearchAttributes(
+        [SearchAttributePair(WEBHOOK_ENDPOINT, endpoint_id), SearchAttributePair(EVENT_TYPE, event_type)]
+    )
 
 
 def _attributes(state: str, gateway: str, order_id: str, amount: Money) -> TypedSearchAttributes:

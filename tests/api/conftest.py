@@ -13,22 +13,28 @@ import pytest
 from api.__main__ import Server, server_config
 from api.app import create_app
 from api.auth import Authenticator
+from api.following import Following
 from api.meter import Meter
 from api.services import Services
+from api.shop_webhooks import ShopWebhooks
 from config.routes import Routes
 from gateways.stripe.adapter import StripeGateway
 from gateways.stripe.options import StripeOptions
+from ledger.analytics import Analytics
 from ledger.books import Books
 from ledger.breakers import Breakers
 from ledger.cases import CaseBook
 from ledger.disputes import Disputes
+from ledger.endpoints import Endpoints
 from ledger.engine import create_engine
 from ledger.figures import read_figures
 from ledger.idempotency import IdempotencyKeys
 from ledger.inbox import Inbox
 from ledger.keys import ApiKeys
 from ledger.refunds import Refunds
+from ledger.webhook_deliveries import WebhookDeliveries
 
+from .resending import StandInRuns
 from .stand_in import StandInSagas
 
 WEBHOOK_SECRET = "whsec_test_current"
@@ -99,6 +105,9 @@ async def serving(database_url: str, keys_url: str | None = None, **changed: obj
         "gateways": {"stripe": StripeGateway(_stripe())},
         "sagas": sagas,
         "breakers": Breakers(engine),
+        "analytics": Analytics(engine),
+        "following": Following(engine),
+        "shop_webhooks": ShopWebhooks(Endpoints(engine), WebhookDeliveries(engine), StandInRuns()),
         "probes": {},
     }
     parts |= changed
@@ -108,6 +117,7 @@ async def serving(database_url: str, keys_url: str | None = None, **changed: obj
     async def opened() -> AsyncIterator[Services]:
         await inbox.start()
         yield services
+        await services.following.close()
         await inbox.close()
 
     server = Server(server_config(create_app(opened), "127.0.0.1", 0, log_config=None))

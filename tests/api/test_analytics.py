@@ -24,7 +24,7 @@ async def heard(api: Api, currency: str) -> None:
             "currency": currency,
             "amount_captured": captured,
             "amount_refunded": refunded,
-            "details": {"amount": 500},
+            "details": {"amount": 500, "currency": currency},
         }
         at = NOON + timedelta(seconds=after)
         await subscriber.handle(Event(event_id(subject, sequence), type_, subject, sequence, at, data))
@@ -51,6 +51,7 @@ async def test_a_day_is_shown_with_its_rates(api: Api) -> None:
         "created": 3,
         "authorized": 1,
         "declined": 1,
+        "succeeded": 1,
         "canceled": 0,
         "expired": 0,
         "captured": {"count": 1, "amount": 4000},

@@ -25,6 +25,8 @@ FIELDS = {
     "expires_at",
     "tenders",
     "parent",
+    "confirmation",
+    "metadata",
 }
 
 

@@ -41,8 +41,11 @@ PATHS = (
     "/v1/webhooks/replay",
     "/v1/webhooks/inb_0/replay",
     "/v1/routes/explain",
+    "/v1/webhook-endpoints",
+    f"/v1/webhook-endpoints/we_{'0' * 24}",
+    f"/v1/webhook-endpoints/we_{'0' * 24}/secrets",
 )
-LISTINGS = ("/v1/checkouts", "/v1/disputes", "/v1/cases", "/v1/webhooks")
+LISTINGS = ("/v1/checkouts", "/v1/disputes", "/v1/cases", "/v1/webhooks", "/v1/webhook-endpoints")
 FILTERS = (
     "state",
     "gateway",
@@ -60,7 +63,20 @@ FILTERS = (
     "reference",
     "x",
 )
-AFTER_SALE = ("amount", "final", "reason", "action", "evidence", "explanation", "gateway", "since", "outcome", "x")
+AFTER_SALE = (
+    "amount",
+    "final",
+    "reason",
+    "action",
+    "evidence",
+    "explanation",
+    "gateway",
+    "since",
+    "outcome",
+    "url",
+    "events",
+    "x",
+)
 
 fuzz = settings(
     max_examples=100,
@@ -145,6 +161,8 @@ async def test_any_filter_may_hold_anything(api: Api, query: dict[str, bytes], p
             ("POST", "/v1/checkouts/", "/refunds"),
             ("POST", "/v1/disputes/", "/accept"),
             ("POST", "/v1/webhooks/", "/replay"),
+            ("GET", "/v1/webhook-endpoints/", "/deliveries"),
+            ("DELETE", "/v1/webhook-endpoints/", ""),
         ]
     ),
 )

@@ -58,10 +58,10 @@ async def test_another_body_is_refused(api: Api) -> None:
 
 async def test_a_request_in_flight_is_not_joined(api: Api) -> None:
     """While the first is being worked on the second is told to come again."""
-    api.sagas.pause = 0.5
+    api.sagas.pause = 2
     headers, body = keyed(), json.dumps(order())
     first = asyncio.create_task(api.client.post("/v1/checkouts", content=body, headers=headers))
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.5)
     second = await api.client.post("/v1/checkouts", content=body, headers=headers)
     assert (second.status_code, second.json()["code"]) == (409, "idempotency_key_in_use")
     assert int(second.headers["retry-after"]) > 0
@@ -106,10 +106,11 @@ async def test_an_outage_releases_the_key(api: Api) -> None:
 
 async def test_a_work_without_end_is_ended(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work ends before its key could be taken over: 503, the key is free, and the order is found again."""
-    monkeypatch.setattr("api.once.WORK_SECONDS", 0.3)
     headers, body = keyed(), order()
     api.sagas.pause = 20
-    slow = await api.client.post("/v1/checkouts", json=body, headers=headers)
+    with monkeypatch.context() as impatient:
+        impatient.setattr("api.once.WORK_SECONDS", 0.3)
+        slow = await api.client.post("/v1/checkouts", json=body, headers=headers)
     assert (slow.status_code, slow.json()["code"]) == (503, "too_slow")
     assert int(slow.headers["retry-after"]) > 0
     api.sagas.reset()

@@ -19,6 +19,8 @@ APPEND_ONLY = (
     "refunds",
     "disputes",
     "dispute_evidence",
+    "webhook_messages",
+    "webhook_attempts",
 )
 UPDATES = {
     "checkouts": "amount_minor = 1",
@@ -31,6 +33,8 @@ UPDATES = {
     "refunds": "amount_minor = 1",
     "disputes": "checkout_id = 'x'",
     "dispute_evidence": "evidence = '{}'",
+    "webhook_messages": "type = 'x'",
+    "webhook_attempts": "answer = 'x'",
 }
 MAY = {
     "checkouts": "INSERT SELECT",
@@ -54,6 +58,15 @@ MAY = {
     "cases": "INSERT SELECT",
     "poll_marks": "INSERT SELECT",
     "consumed_events": "DELETE INSERT SELECT",
+    "orders_stock": "INSERT SELECT",
+    "orders_reservations": "DELETE INSERT SELECT",
+    "webhook_endpoints": "INSERT SELECT",
+    "webhook_secrets": "INSERT SELECT",
+    "webhook_messages": "INSERT SELECT",
+    "webhook_deliveries": "INSERT SELECT",
+    "webhook_attempts": "INSERT SELECT",
+    "analytics_daily": "DELETE INSERT SELECT",
+    "analytics_checkouts": "DELETE INSERT SELECT",
     "alembic_version": "",
 }
 MAY_UPDATE = {
@@ -69,6 +82,13 @@ MAY_UPDATE = {
     ),
     "cases": "closed_at closed_how closed_sequence",
     "poll_marks": "at listed_until",
+    "analytics_daily": "amount_minor count milliseconds",
+    "analytics_checkouts": "captured_minor created_at last_sequence paid_at refunded_minor",
+    "orders_stock": "available changed_at",
+    "orders_reservations": "returned_at state",
+    "webhook_endpoints": "disabled_at disabled_reason events failing_since state updated_at url",
+    "webhook_secrets": "expires_at",
+    "webhook_deliveries": "attempts finished_at leased_until next_attempt_at started_at state",
 }
 
 

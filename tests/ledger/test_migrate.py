@@ -35,7 +35,7 @@ async def test_several_at_once_migrate_once(server_url: str) -> None:
         await migrate(one)
         for url in (one, other):
             connection = await asyncpg.connect(dsn(url))
-            assert [row[0] for row in await connection.fetch("SELECT version_num FROM alembic_version")] == ["0006"]
+            assert [row[0] for row in await connection.fetch("SELECT version_num FROM alembic_version")] == ["0009"]
             assert await connection.fetchval("SELECT count(*) FROM timeline") == 0
             await connection.close()
 

@@ -12,6 +12,7 @@ from devstack.temporal import TUNED, temporal_server
 from tests.conftest import new_database
 from tests.events.schemas.telling import last_event, mistold
 from tests.workflows.long_clock import skipping_server
+from tests.workflows.receiving import Sending, sending
 from tests.workflows.several import HASTY, further_gateways
 from tests.workflows.support import Shop, running_shop
 
@@ -99,3 +100,18 @@ async def long_shop(
     async with running_shop(tmp_path_factory.mktemp("long"), fresh_database_url, address) as running:
         yield running
         assert await mistold(fresh_database_url) == []
+
+
+@pytest.fixture(scope="module")
+async def sending_stack(server_url: str, template_database: str, temporal_address: str) -> AsyncIterator[Sending]:
+    """What sends webhooks, on books of its own: whoever hears of everything would hear of others' events too."""
+    async with new_database(server_url, template_database) as url, sending(url, temporal_address) as running:
+        yield running
+
+
+@pytest.fixture
+async def sender(sending_stack: Sending) -> AsyncIterator[Sending]:
+    """The same for one test, whose endpoints end with it."""
+    yield sending_stack
+    for endpoint in (await sending_stack.endpoints.list(None, None, 200)).data:
+        await sending_stack.endpoints.remove(endpoint.id)

@@ -25,6 +25,8 @@ from tests.workflows.long_clock import skipping_server
 from tests.workflows.saved import FOLDER, write
 from tests.workflows.splits import Split, at_gateway, open_split, pay_all
 from tests.workflows.support import Shop, eventually, running_shop
+from tests.workflows.webhook_endings import LONG_SCENARIOS as LONG_WEBHOOK_SCENARIOS
+from tests.workflows.webhook_endings import SCENARIOS as WEBHOOK_SCENARIOS
 
 Scenario = Callable[[Shop], Awaitable[str]]
 
@@ -248,9 +250,9 @@ async def main() -> None:
             await migrate(url)
             async with temporal_server(folder) as address, running_shop(folder, url, address) as shop:
                 known = [*SCENARIOS, *GATEWAY_SCENARIOS, *CAPTURE_SCENARIOS, *AFTER_SALE_SCENARIOS, *CASE_SCENARIOS]
-                for scenario in missing(known):
+                for scenario in missing([*known, *WEBHOOK_SCENARIOS]):
                     await save(shop, scenario)
-            for scenario in missing(LONG_SCENARIOS):
+            for scenario in missing([*LONG_SCENARIOS, *LONG_WEBHOOK_SCENARIOS]):
                 await save_long(folder / scenario.__name__, url, scenario)
         finally:
             postgres.remove(folder / "postgres")
