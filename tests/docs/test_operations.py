@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from api.meter import Reading
 from devstack.layout import ROOT
 from domain.case import CaseAction, CaseKind
+from events.relay.meter import RelayMeter
+from events.subscribers.meter import SubscriberMeter
 from ledger.contract import EventSource
 from ledger.figures import Figures
 
@@ -25,10 +27,12 @@ def first_cells(text: str) -> str:
 
 
 def test_every_metric_is_described() -> None:
-    """The table of metrics has exactly the figures that `/metrics` tells."""
+    """The table of metrics has exactly the figures that `/metrics` of API, relay and subscribers tell."""
     figures = Figures(0, None, 0, None, 0, {}, None, 0, None)
     reading = Reading(datetime(2026, 11, 22, tzinfo=UTC), figures, {"gateway": {EventSource.WEBHOOK: 1}})
     told = {family.name for family in reading.collect()}
+    for registry in (RelayMeter().registry, SubscriberMeter("orders").registry):
+        told |= {f"{one.name}_total" if one.type == "counter" else one.name for one in registry.collect()}
     assert set(re.findall(r"paysaga_[a-z_]+", first_cells(section("Metrics")))) == told
 
 
