@@ -1,4 +1,4 @@
-# The product as docker-compose.yml runs it: api, worker and migrations from one image, the sandbox from one beside it.
+# The product as docker-compose.yml runs it: every process of it from one image, the sandbox from one beside it.
 FROM python:3.12.13-slim-trixie AS packages
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY requirements.lock /
@@ -15,6 +15,7 @@ WORKDIR /app
 COPY --from=packages /venv /venv
 COPY config config
 COPY domain domain
+COPY events events
 COPY gateways gateways
 COPY ledger ledger
 COPY activities activities

@@ -13,6 +13,7 @@ from typing import NoReturn
 from devstack import launch, postgres
 from devstack.errors import StackError
 from devstack.layout import Layout
+from devstack.parts import NAME_WIDTH
 from devstack.records import StackRecord
 from devstack.settings import Addresses, StackOptions, product_environment
 from devstack.stack import Stack, running_stack
@@ -94,10 +95,16 @@ def _welcome(stack: Stack) -> str:
         ("API docs", f"{places.api}/docs"),
         ("Temporal UI", places.temporal_ui or f"that of the server at {places.temporal}"),
         ("Sandbox", places.sandbox or "not started: the environment names accounts at the gateways themselves"),
+        ("Broker", places.broker),
+        ("Mails", f"{stack.options.layout.mails}   (files; none is sent)"),
         ("API key", f"{stack.api_key}   (development, all scopes)"),
         ("For scripts", str(stack.options.layout.stack)),
     ]
-    return "\n" + "\n".join(f"  {name:<12} {value}" for name, value in lines) + "\n\n  Ctrl-C stops everything.\n"
+    return (
+        "\n"
+        + "\n".join(f"  {name:<{NAME_WIDTH}} {value}" for name, value in lines)
+        + "\n\n  Ctrl-C stops everything.\n"
+    )
 
 
 def _worker(layout: Layout, build: str) -> NoReturn:
@@ -106,7 +113,12 @@ def _worker(layout: Layout, build: str) -> NoReturn:
         raise StackError(f"no stack is running on {layout.data}: start one with make up")
     known = json.loads(layout.stack.read_text())
     addresses = Addresses(
-        known["api"], known["temporal"], known["temporal_ui"], known["sandbox"], known["database_url"]
+        known["api"],
+        known["temporal"],
+        known["temporal_ui"],
+        known["sandbox"],
+        known["database_url"],
+        broker=known["broker"],
     )
     options = StackOptions(layout, real_gateways=known["sandbox"] is None, build=build)
     environment = product_environment(options, addresses, known["webhook_secrets"])
@@ -138,13 +150,13 @@ def _status(layout: Layout) -> int:
         return 1
     running = {process.name: process.process() is not None for process in (record.supervisor, *record.processes)}
     for name, alive in running.items():
-        _say(f"{name:<12} {'running' if alive else 'ended'}")
+        _say(f"{name:<{NAME_WIDTH}} {'running' if alive else 'ended'}")
     if not layout.stack.exists():
         _say("not ready")
         return 1
     places = json.loads(layout.stack.read_text())
-    for name in ("api", "docs", "temporal_ui"):
-        _say(f"{name:<12} {places[name]}")
+    for name in ("api", "docs", "temporal_ui", "broker", "mails"):
+        _say(f"{name:<{NAME_WIDTH}} {places[name]}")
     return 0 if all(running.values()) else 1
 
 

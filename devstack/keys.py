@@ -1,20 +1,20 @@
 """The secrets of a development stack: made once, kept in the data folder for its owner alone."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
-import httpx
-
-from devstack.errors import PartFailedError
-from devstack.files import tail, write_private
+from api.keys import SCOPES
+from devstack.errors import StackError
+from devstack.files import write_private
 from devstack.gateways import new_secrets
 from devstack.layout import Layout
-from devstack.parts import PartSpec, run_to_end
-from devstack.settings import python
+from ledger.contract import StoreUnavailableError
+from ledger.engine import create_engine
+from ledger.keys import ApiKeys
 
-_SCOPES = "read,write,refund,operate,admin"
-_MAKE_KEY_SECONDS = 30.0
+DEVELOPMENT = "development"
+"""The key of the person at this machine, who may do everything."""
+ALL_SCOPES = ",".join(SCOPES)
 
 
 def webhook_secrets(layout: Layout) -> dict[str, str]:
@@ -27,45 +27,23 @@ def webhook_secrets(layout: Layout) -> dict[str, str]:
     return made
 
 
-async def api_key(layout: Layout, api: str, environment: Mapping[str, str]) -> str:
-    """A key with all scopes that the API at `api` accepts: the kept one, or a new one when the database is another.
-
-    A kept one of before there were as many scopes is replaced as well.
-    """
-    stored = _read(layout.secrets)
-    known = stored.get("api_key_scopes") == _SCOPES and "api_key" in stored
-    if not known or not await _accepted(api, stored["api_key"]):
-        stored["api_key"] = await _make(layout, environment)
-        stored["api_key_scopes"] = _SCOPES
-        write_private(layout.secrets, json.dumps(stored))
-    return stored["api_key"]
-
-
-async def _accepted(api: str, key: str) -> bool:
-    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
-        answer = await client.get(f"{api}/v1/checkouts?limit=1", headers={"Authorization": f"Bearer {key}"})
-    return answer.status_code == httpx.codes.OK
-
-
-async def _make(layout: Layout, environment: Mapping[str, str]) -> str:
-    # What the command prints holds the secret: this log does not stay.
-    log = layout.log("api-key")
-    log.unlink(missing_ok=True)
-    command = python("-m", "api.keys", "create", "--name", "development", "--scopes", _SCOPES, "--json")
+async def api_key(layout: Layout, database_url: str, whose: str = DEVELOPMENT, scopes: str = ALL_SCOPES) -> str:
+    """A key with exactly these scopes: the kept one, or a new one where the database does not know that."""
+    name = f"{whose}_api_key"
+    kept = _read(layout.secrets).get(name)
+    engine = create_engine(database_url, pool_size=1)
     try:
-        await run_to_end(PartSpec("api-key", command, environment, log), _MAKE_KEY_SECONDS)
-        return _secret_in(tail(log))
+        keys = ApiKeys(engine)
+        if kept is not None and (known := await keys.authenticate(kept)) and known.scopes == set(scopes.split(",")):
+            return kept
+        _, made = await keys.create(whose, scopes.split(","))
+    except StoreUnavailableError as error:
+        raise StackError(f"no API key could be made: {error}") from None
     finally:
-        log.unlink(missing_ok=True)
-
-
-def _secret_in(output: str) -> str:
-    """The secret of the JSON object that is the last line; warnings may stand before it."""
-    try:
-        secret = json.loads(output.splitlines()[-1])["secret"]
-    except (IndexError, ValueError, KeyError, TypeError):
-        raise PartFailedError("api-key", "printed no key", "") from None
-    return str(secret)
+        await engine.dispose()
+    # Read again: what was written meanwhile stays.
+    write_private(layout.secrets, json.dumps(_read(layout.secrets) | {name: made}))
+    return made
 
 
 def _read(path: Path) -> dict[str, str]:

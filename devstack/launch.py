@@ -11,7 +11,7 @@ from config.settings import TemporalSettings
 from devstack import temporal
 from devstack.errors import StackError
 from devstack.layout import ROOT, Layout
-from devstack.parts import ChildPart, PartSpec, Say, run_to_end, until_ready
+from devstack.parts import NAME_WIDTH, ChildPart, PartSpec, Say, run_to_end, until_ready
 from devstack.ports import HOST
 from devstack.settings import Addresses, python, sandbox_environment
 from workflows.search_attributes import ensure_search_attributes
@@ -31,7 +31,7 @@ def migration(layout: Layout, environment: Mapping[str, str]) -> PartSpec:
 async def migrate(layout: Layout, environment: Mapping[str, str], say: Say) -> None:
     """Bring the database's schema up to date."""
     await run_to_end(migration(layout, environment), _MIGRATE_SECONDS)
-    say("database   migrated")
+    say(f"{'database':<{NAME_WIDTH}} migrated")
 
 
 def worker(name: str, layout: Layout, environment: Mapping[str, str]) -> PartSpec:

@@ -41,7 +41,7 @@ class Layout:
 
     @property
     def secrets(self) -> Path:
-        """The development API key and the webhook secrets of the sandbox's gateways."""
+        """The development API keys and the webhook secrets of the sandbox's gateways."""
         return self.data / "secrets.json"
 
     @property
@@ -65,6 +65,16 @@ class Layout:
         return self.sandbox / "announced.json"
 
     @property
+    def nats(self) -> Path:
+        """The broker's streams."""
+        return self.data / "nats"
+
+    @property
+    def mails(self) -> Path:
+        """Every mail that was sent, as a file."""
+        return self.data / "mails"
+
+    @property
     def demo(self) -> "Layout":
         """The demo's own stack, so that it can run beside ours."""
         return Layout(self.data / "demo")
@@ -76,7 +86,7 @@ class Layout:
     def make(self) -> None:
         """Make the folders. The outer one stays open: root's Postgres runs as another user."""
         self.data.mkdir(parents=True, exist_ok=True)
-        for folder in (self.data / "logs", self.temporal, self.sandbox):
+        for folder in (self.data / "logs", self.temporal, self.sandbox, self.nats, self.mails):
             folder.mkdir(mode=0o700, exist_ok=True)
 
     def set_logs_aside(self) -> None:

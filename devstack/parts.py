@@ -17,6 +17,8 @@ from devstack.records import ProcessRecord
 Say = Callable[[str], None]
 """Tells the person who waits, one line at a time."""
 _PROBE_SECONDS = 0.05
+NAME_WIDTH = 13
+"""Of the longest name of a part."""
 
 
 @dataclass(frozen=True)
@@ -123,9 +125,9 @@ async def until_ready(part: Part, ready: Callable[[], Awaitable[bool]], seconds:
             raise PartFailedError(name, f"was not ready within {seconds:.0f} s", part.log_tail())
         if waited // 5 > told:
             told = int(waited // 5)
-            say(f"{name:<10} not ready after {waited:.0f} s, waiting up to {seconds:.0f} s")
+            say(f"{name:<{NAME_WIDTH}} not ready after {waited:.0f} s, waiting up to {seconds:.0f} s")
         await asyncio.sleep(_PROBE_SECONDS)
-    say(f"{name:<10} ready after {time.monotonic() - start:.1f} s")
+    say(f"{name:<{NAME_WIDTH}} ready after {time.monotonic() - start:.1f} s")
 
 
 async def run_to_end(spec: PartSpec, seconds: float) -> None:

@@ -8,7 +8,20 @@ from pathlib import Path
 from devstack.files import write_private
 
 HOST = "127.0.0.1"
-DEFAULTS: Mapping[str, int] = {"api": 8080, "temporal": 7233, "temporal_ui": 8233, "sandbox": 8090}
+DEFAULTS: Mapping[str, int] = {
+    "api": 8080,
+    "temporal": 7233,
+    "temporal_ui": 8233,
+    "sandbox": 8090,
+    "broker": 4222,
+    "smtp": 2525,
+    # Where relay and subscribers answer /metrics.
+    "relay": 9101,
+    "orders": 9102,
+    "notifications": 9103,
+    "analytics": 9104,
+    "webhooks": 9105,
+}
 _NEIGHBOURS = 20
 
 

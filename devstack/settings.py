@@ -19,7 +19,9 @@ class StackOptions:
     """What to start. With `real_gateways` the stack talks to the gateways of which the environment names an account.
 
     Where it names none, and without `real_gateways`, the sandbox stands in for all of them. `settings` are environment
-    variables for worker and API; they win over everything else. `build` is the worker deployment version.
+    variables for the product's processes; they win over everything else. `build` is the worker deployment version.
+    `without`: the parts that carry events, or act on them, that are left out (see `eventing`); `later`: those that
+    are wanted, and started by the caller when all others are ready.
     """
 
     layout: Layout = field(default_factory=Layout)
@@ -27,6 +29,8 @@ class StackOptions:
     settings: Mapping[str, str] = field(default_factory=dict)
     real_gateways: bool = False
     build: str = "dev"
+    without: frozenset[str] = frozenset()
+    later: frozenset[str] = frozenset()
 
     @property
     def with_sandbox(self) -> bool:
@@ -36,13 +40,19 @@ class StackOptions:
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where everything is. `sandbox` and `temporal_ui` are None where there is none of ours."""
+    """Where everything is. `sandbox` and `temporal_ui` are None where there is none of ours.
+
+    `smtp` is where mails go. `metrics`: where the relay and each subscriber answer /metrics, by name.
+    """
 
     api: str
     temporal: str
     temporal_ui: str | None
     sandbox: str | None
     database_url: str
+    broker: str = "nats://127.0.0.1:4222"
+    smtp: str = "smtp://127.0.0.1:2525"
+    metrics: Mapping[str, str] = field(default_factory=dict)
 
 
 def external_temporal() -> TemporalSettings | None:
@@ -71,11 +81,14 @@ def base_environment() -> dict[str, str]:
 def product_environment(
     options: StackOptions, addresses: Addresses, webhook_secrets: Mapping[str, str]
 ) -> dict[str, str]:
-    """The environment of worker and API."""
+    """The environment of every process of the product."""
     environment = base_environment() | {
         "DATABASE_URL": addresses.database_url,
         "TEMPORAL_ADDRESS": addresses.temporal,
         "BUILD_ID": options.build,
+        "BROKER_URL": addresses.broker,
+        # The shops that are told of events run on this machine as well.
+        "WEBHOOKS_DEVELOPMENT": "true",
     }
     if external_temporal() is None:
         for name in ("TEMPORAL_API_KEY", "TEMPORAL_TLS"):

@@ -4,13 +4,13 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from config.settings import TemporalSettings
-from devstack import keys, launch, ports, postgres, temporal, versions
+from devstack import eventing, keys, launch, ports, postgres, temporal, versions
 from devstack.errors import PartFailedError, StackError
 from devstack.files import write_private
 from devstack.layout import Layout
@@ -33,6 +33,7 @@ class Stack:
         self._say = say
         self._supervisor = Supervisor(options.layout)
         self.webhook_secrets = {}
+        self._subscribers_keys: dict[str, str] = {}
         self._ready = False
 
     @property
@@ -71,17 +72,36 @@ class Stack:
         server = outside.temporal_address if outside else f"{ports.HOST}:{port['temporal']}"
         ui = (os.environ.get("TEMPORAL_UI_URL") or None) if outside else url["temporal_ui"]
         sandbox = url["sandbox"] if self.options.with_sandbox else None
-        self.addresses = Addresses(url["api"], server, ui, sandbox, os.environ.get("DATABASE_URL", ""))
-        await _together(self._start_database(), self._start_temporal(port), self._start_sandbox())
-        await _together(self.start_api(), *(self.start_worker() for _ in range(self.options.workers)))
+        self.addresses = Addresses(
+            url["api"],
+            server,
+            ui,
+            sandbox,
+            os.environ.get("DATABASE_URL", ""),
+            broker=eventing.outside_broker() or f"nats://{ports.HOST}:{port['broker']}",
+            smtp=f"smtp://{ports.HOST}:{port['smtp']}",
+            metrics={name: f"{url[name]}/metrics" for name in eventing.MEASURED},
+        )
+        parts = [name for name in eventing.wanted(self.options) if name not in self.options.later]
+        below = [name for name in parts if name not in eventing.MEASURED]
+        above = [name for name in parts if name in eventing.MEASURED]
+        await _together(
+            self._start_database(), self._start_temporal(port), self._start_sandbox(), *map(self.start_part, below)
+        )
+        await _together(
+            self.start_api(),
+            *(self.start_worker() for _ in range(self.options.workers)),
+            *map(self.start_part, above),
+        )
         await self.promote(self.options.build)
-        self.api_key = await keys.api_key(layout, self.addresses.api, self.environment)
         self._ready = True
         self._tell()
 
     async def stop(self) -> None:
-        """Stop every part, in the reverse order."""
+        """Stop every part: the broker's clients together, as long as they can still tell it, the rest one by one."""
         self._ready = False
+        running = [name for name in eventing.MEASURED if self._supervisor.find(name) is not None]
+        await asyncio.gather(*map(self._supervisor.stop, running))
         await self._supervisor.close()
 
     async def watch(self) -> PartFailedError:
@@ -108,7 +128,7 @@ class Stack:
 
     def kill_worker(self, index: int = 0) -> str:
         """Kill a worker as a crash would (SIGKILL), and answer its name. Raises IndexError."""
-        return self._kill(self.workers[index])
+        return self.kill(self.workers[index])
 
     async def start_api(self) -> None:
         """Start the API and return when it serves."""
@@ -116,22 +136,31 @@ class Stack:
         await launch.http_ready(part, f"{self.addresses.api}/readyz", self._say)
         self._tell()
 
-    def kill_api(self) -> None:
-        """Kill the API as a crash would."""
-        self._kill("api")
+    async def start_part(self, name: str) -> None:
+        """Start one of the parts that events need, see `eventing`, and return when it is ready."""
+        spec = eventing.spec(name, self.options.layout, self.addresses, self.environment, self._subscribers_keys)
+        await eventing.ready(self._supervisor.spawn(spec), self.addresses, self._say)
+        self._tell()
 
-    def _kill(self, name: str) -> str:
+    def kill(self, name: str) -> str:
+        """Kill a part as a crash would (SIGKILL), and answer its name. Raises KeyError where there is none."""
         part = self._supervisor.release(name)
-        assert isinstance(part, ChildPart), "workers and API are children of ours"
+        assert isinstance(part, ChildPart), "every part but the database is a child of ours"
         part.kill()
         self._tell()
         return name
 
     async def _start_database(self) -> None:
+        """A database with our schema, and everybody's keys in it."""
+        layout = self.options.layout
         if not self.addresses.database_url:
             url = await to_the_end(self._start_postgres())
             self.addresses = replace(self.addresses, database_url=url)
-        await launch.migrate(self.options.layout, self.environment, self._say)
+        await launch.migrate(layout, self.environment, self._say)
+        url = self.addresses.database_url
+        self.api_key = await keys.api_key(layout, url)
+        for name, scopes in eventing.SCOPES.items():
+            self._subscribers_keys[name] = await keys.api_key(layout, url, name, scopes)
 
     async def _start_postgres(self) -> str:
         """Start the embedded server and watch over it. It cannot be interrupted half-way: it would stay behind."""
@@ -174,6 +203,9 @@ class Stack:
             "temporal": places.temporal,
             "temporal_ui": places.temporal_ui,
             "sandbox": places.sandbox,
+            "broker": places.broker,
+            "mails": str(self.options.layout.mails),
+            "metrics": dict(places.metrics),
             "database_url": places.database_url,
             "api_key": self.api_key,
             "webhook_secrets": dict(self.webhook_secrets),
@@ -189,13 +221,18 @@ async def running_stack(
     real_gateways: bool = False,
     say: Say = lambda _: None,
     build: str = "dev",
+    without: Collection[str] = (),
+    later: Collection[str] = (),
 ) -> AsyncIterator[Stack]:
     """A whole stack on the data folder, ready, and gone at the end; the data stay.
 
-    `settings` are environment variables for worker and API. When a part dies that nobody asked to, the body is
-    cancelled and PartFailedError raised, which names the part and shows its log. Raises StackError.
+    `settings` are environment variables for the product. Of the parts of `eventing`, those of `without` are left out,
+    those of `later` are left to the body to start. When a part dies that nobody asked to, the body is cancelled and
+    PartFailedError raised, which names the part and shows its log. Raises StackError.
     """
-    options = StackOptions(Layout.at(data), workers, settings or {}, real_gateways, build)
+    options = StackOptions(
+        Layout.at(data), workers, settings or {}, real_gateways, build, frozenset(without), frozenset(later)
+    )
     stack = Stack(options, say)
     try:
         await stack.start()

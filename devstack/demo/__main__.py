@@ -5,16 +5,16 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from devstack import postgres
+from devstack import eventing, postgres
 from devstack.demo import report
 from devstack.demo.board import Board
-from devstack.demo.judge import Result
+from devstack.demo.claims import print_claims
 from devstack.demo.scenario import NAMES
 from devstack.demo.show import Performance, perform
 from devstack.demo.tables import table_after, table_hours
@@ -23,6 +23,8 @@ from devstack.layout import ROOT, Layout
 from devstack.stack import running_stack
 
 _INTERRUPTED = 130
+_SPARED = ("notifications", "analytics", "webhooks")
+"""The subscribers without which every checkout ends as it does with them; the shop's orders need theirs."""
 _PLAIN_WIDTH = 132
 """Columns where the output is no terminal and so has no width of its own."""
 SETTINGS: Mapping[str, str] = {
@@ -44,11 +46,18 @@ def main() -> int:
     parser.add_argument(
         "--data", type=Path, help="the demo's own data folder, by default .paysaga/demo in the checkout"
     )
-    data = parser.parse_args().data
-    layout = Layout.at(data) if data else Layout().demo
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        choices=_SPARED,
+        help="never start this subscriber: checkouts must end the same, and nothing is claimed of what it would do",
+    )
+    options = parser.parse_args()
+    layout = Layout.at(options.data) if options.data else Layout().demo
     console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH)
     try:
-        return asyncio.run(_demo(console, layout))
+        return asyncio.run(_demo(console, layout, options.without))
     except AlreadyRunningError:
         console.print(
             Text(f"\n  A demo runs already on {layout.data}. Wait for its end, or give another --data folder.")
@@ -58,7 +67,7 @@ def main() -> int:
     return 1
 
 
-async def _demo(console: Console, layout: Layout) -> int:
+async def _demo(console: Console, layout: Layout, without: Sequence[str]) -> int:
     task, loop = asyncio.current_task(), asyncio.get_running_loop()
     assert task is not None, "asyncio.run made one"
     begun = time.monotonic()
@@ -71,8 +80,14 @@ async def _demo(console: Console, layout: Layout) -> int:
         for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(name, stop)
         board.say(f"The demo starts a system of its own, with its data in {_short(layout.data)}:")
+        for left_out in without:
+            board.say(
+                f"({left_out} is never started: checkouts must end the same, nothing is claimed of what it would do)"
+            )
         try:
-            async with running_stack(layout.data, settings=SETTINGS, say=board.say) as stack:
+            async with running_stack(
+                layout.data, settings=SETTINGS, say=board.say, without=without, later=eventing.MEASURED
+            ) as stack:
                 board.say("")
                 performance = await perform(stack, board)
                 board.close()
@@ -80,8 +95,8 @@ async def _demo(console: Console, layout: Layout) -> int:
         except asyncio.CancelledError:
             board.say("stopped; everything that ran has ended")
             return _INTERRUPTED
-    _verdict(console, performance.result, layout, time.monotonic() - begun)
-    return 0 if performance.result.good else 1
+    _verdict(console, performance, layout, time.monotonic() - begun)
+    return 0 if performance.good else 1
 
 
 def _tell(console: Console, performance: Performance, layout: Layout) -> None:
@@ -107,19 +122,22 @@ def _tell(console: Console, performance: Performance, layout: Layout) -> None:
         again = f'make up ARGS="--data {_short(layout.data)}"'
         console.print(Text(f"  (the demo stops its system at the end; {again} starts it again on the same data)"))
     report.print_agreement(console, result.agreement, result.verifications)
+    print_claims(console, "What do other services hear of it, and what if they do not?", performance.claims)
 
 
-def _verdict(console: Console, result: Result, layout: Layout, seconds: float) -> None:
+def _verdict(console: Console, performance: Performance, layout: Layout, seconds: float) -> None:
     console.print()
-    if result.good:
-        count = len(result.outcomes)
-        console.print(
-            Text(f"  All {count} promises were kept ({seconds:.0f} s, start and stop included).", "bold green")
-        )
+    result, claims = performance.result, performance.claims
+    if performance.good:
+        kept = f"All {len(result.outcomes)} promises were kept, and {len(claims)} claims about events hold"
+        console.print(Text(f"  {kept} ({seconds:.0f} s, start and stop included).", "bold green"))
         return
     report.print_broken(console, result.outcomes)
     if result.agreement.disagreements or result.agreement.double_charges or not result.books_hold:
         console.print(Text("  BROKEN  the books do not agree, see above", "bold red"))
+    for each in claims:
+        if each.trouble:
+            console.print(Text(f"  BROKEN  {each.title}, see above", "bold red"))
     told = f"  NOT every promise was kept ({seconds:.0f} s). The parts' logs are in {_short(layout.data / 'logs')}."
     console.print(Text(told, "bold red"))
 

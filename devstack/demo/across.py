@@ -4,9 +4,10 @@ import asyncio
 
 import httpx
 
+from devstack.demo import goods
 from devstack.demo.customers import Call
 from devstack.demo.people import Json, StoryError, accepted
-from devstack.demo.plays import CONFIRM, HOLD, OUT_OF_STOCK
+from devstack.demo.plays import ASKED
 from devstack.demo.promise import CAPTURED, VOIDED, Promise
 from devstack.demo.scenario import Scenario
 from devstack.demo.stage import MANY, Stage
@@ -99,19 +100,15 @@ async def split_with_a_lost_answer(stage: Stage) -> None:
 
 
 async def split_and_given_back(stage: Stage) -> None:
-    """All is paid, and the shop has nothing left to sell."""
-    await split(stage, {_FIRST: 1_500, _SECOND: 1_500, _THIRD: 1_200}, **CONFIRM)
+    """All is paid, and the orders process finds nothing left to sell."""
+    await split(stage, {_FIRST: 1_500, _SECOND: 1_500, _THIRD: 1_200}, **ASKED, **goods.SOLD_OUT)
     await all_pay(stage)
-    await stage.until("paid")
-    await stage.tell("reject", OUT_OF_STOCK)
 
 
 async def split_and_rejected(stage: Stage) -> None:
-    """Both are held, and the shop has nothing left to sell."""
-    await split(stage, {_THIRD: 2_200, _SECOND: 2_000}, **HOLD)
+    """Both are held, and the orders process finds nothing left to sell."""
+    await split(stage, {_THIRD: 2_200, _SECOND: 2_000}, capture="on_confirm", **ASKED, **goods.SOLD_OUT)
     await all_pay(stage)
-    await stage.until("authorized")
-    await stage.tell("reject", OUT_OF_STOCK)
 
 
 async def split_and_left(stage: Stage) -> None:
@@ -164,8 +161,8 @@ ACROSS = (
     Scenario("split over two gateways", Promise("completed", legs=_BOTH), split_in_two, across=True),
     Scenario("split over three gateways", Promise("completed", legs=_ALL), split_in_three, across=True),
     Scenario("split, one answer timed out", Promise("completed", legs=_ALL), split_with_a_lost_answer, across=True),
-    Scenario("split, rejected while held", Promise("canceled", legs=(VOIDED, VOIDED)), split_and_rejected, across=True),
-    Scenario("split, rejected when paid", Promise("refunded", legs=_ALL_BACK), split_and_given_back, across=True),
+    Scenario("split, sold out while held", Promise("canceled", legs=(VOIDED, VOIDED)), split_and_rejected, across=True),
+    Scenario("split, sold out when paid", Promise("refunded", legs=_ALL_BACK), split_and_given_back, across=True),
     Scenario("split, one is never paid", Promise("expired", legs=(VOIDED, _UNPAID)), split_and_left, across=True),
 )
 """Those that disturb nobody."""

@@ -32,14 +32,18 @@ class Crash:
         self.meeting = Meeting()
         self._killed, self._back = asyncio.Event(), asyncio.Event()
 
-    async def direct(self, stack: Stack, say: Callable[[str], None]) -> None:
-        """Kill the only worker when all are exposed, start another when all have used its absence."""
+    async def direct(self, stack: Stack, say: Callable[[str], None], meanwhile: Callable[[], None]) -> None:
+        """Kill the only worker when all are exposed, start another when all have used its absence.
+
+        `meanwhile` is done just before: nothing is under way then.
+        """
         async with reconciling.held(await connect_temporal(stack.temporal_settings)):
             await self.meeting.all_at(_EXPOSED)
             name = stack.kill_worker()
         say(f"{name} killed (SIGKILL) with {self.meeting.parts} checkouts under way; no worker runs now")
         self._killed.set()
         await self.meeting.all_at(_DONE)
+        meanwhile()
         await stack.start_worker()
         self._back.set()
 

@@ -7,8 +7,8 @@ from collections import Counter
 class Meeting:
     """Points that all who take part must reach before any goes on; `parts` is how many they are."""
 
-    def __init__(self) -> None:
-        self.parts = 0
+    def __init__(self, parts: int = 0) -> None:
+        self.parts = parts
         self._reached: Counter[str] = Counter()
         self._moved = asyncio.Condition()
 

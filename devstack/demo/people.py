@@ -1,5 +1,6 @@
 """The shop, which calls our API, and the gateways' side: customers at pages, and a hand that makes gateways stumble."""
 
+from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,15 +19,27 @@ class Shop:
     def __init__(self, url: str, api_key: str) -> None:
         headers = {"Authorization": f"Bearer {api_key}"}
         self._client = httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=15)
+        # A stream is silent for as long as nothing happens, and keeps its connection to itself.
+        own, patient = httpx.Limits(max_connections=None), httpx.Timeout(15, read=60)
+        self.streams = httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, timeout=patient, limits=own)
 
     async def close(self) -> None:
         """Close the connections."""
+        await self.streams.aclose()
         await self._client.aclose()
 
     async def post(self, path: str, body: Json | None = None, key: str | None = None) -> httpx.Response:
         """Any POST below /v1, with an idempotency key where one is given; the caller judges the answer."""
         headers = {"Idempotency-Key": key} if key else {}
         return await self._client.post(f"/v1{path}", json=body, headers=headers)
+
+    async def listing(self, path: str) -> list[Json]:
+        """The first page of any list below /v1."""
+        return list((await self._get(path))["data"])
+
+    async def remove(self, path: str) -> None:
+        """Any DELETE below /v1."""
+        accepted(await self._client.delete(f"/v1{path}"), 200)
 
     async def checkout(self, checkout_id: str) -> Json:
         """The checkout as it stands now."""
@@ -55,6 +68,10 @@ class Shop:
     async def cases(self, checkout_id: str, open_: str = "all") -> list[Json]:
         """What waited for a person, oldest first; `open_` is true, false or all."""
         return list((await self._get("/cases", checkout=checkout_id, open=open_))["data"])
+
+    async def daily(self, since: date) -> list[Json]:
+        """What analytics has added up of every day from then on, by gateway and currency."""
+        return list((await self._get("/analytics/daily", **{"from": since.isoformat()}))["data"])
 
     async def events(self, **which: str) -> list[Json]:
         """The gateways' events as they are stored, newest first."""

@@ -4,13 +4,17 @@ import asyncio
 
 import httpx
 
+from devstack.demo import goods
 from devstack.demo.customers import Means
 from devstack.demo.people import Json, StoryError, accepted
 from devstack.demo.stage import Stage
 
-CONFIRM: Json = {"confirmation": {"required": True, "within_seconds": 600}}
+_BY_HAND: Json = {"metadata": {"order": "by_hand"}}
+"""The shop decides on the order itself; the subscriber that takes orders leaves it alone."""
+ASKED: Json = {"confirmation": {"required": True, "within_seconds": 600}}
+CONFIRM: Json = ASKED | _BY_HAND
 HOLD: Json = {"capture": "on_confirm"} | CONFIRM
-_HASTY: Json = {"confirmation": {"required": True, "within_seconds": 2}}
+_HASTY: Json = {"confirmation": {"required": True, "within_seconds": 2}} | _BY_HAND
 OUT_OF_STOCK: Json = {"reason": "out of stock"}
 
 
@@ -56,19 +60,15 @@ async def declined_and_left(stage: Stage) -> None:
 
 
 async def confirmed(stage: Stage) -> None:
-    """Paid first, then taken on by the shop."""
-    await stage.open(**CONFIRM)
+    """Paid first; then the orders process sets the goods aside, and confirms."""
+    await stage.open(**ASKED, **goods.IN_STOCK)
     await stage.pay()
-    await stage.until("paid")
-    await stage.tell("confirm")
 
 
 async def rejected(stage: Stage, means: Means = Means.GOOD) -> None:
-    """The shop has nothing left to sell."""
-    await stage.open(**CONFIRM)
+    """The orders process finds nothing left to sell, and rejects."""
+    await stage.open(**ASKED, **goods.SOLD_OUT)
     await stage.pay(means)
-    await stage.until("paid")
-    await stage.tell("reject", OUT_OF_STOCK)
 
 
 async def not_confirmed(stage: Stage) -> None:
@@ -78,9 +78,9 @@ async def not_confirmed(stage: Stage) -> None:
 
 
 async def held_and_confirmed(stage: Stage) -> None:
-    """Held until the shop confirms."""
-    await held(stage)
-    await stage.tell("confirm")
+    """Held until the orders process confirms."""
+    await stage.open(capture="on_confirm", **ASKED, **goods.IN_STOCK)
+    await stage.pay()
 
 
 async def held_and_not_confirmed(stage: Stage) -> None:
@@ -90,13 +90,13 @@ async def held_and_not_confirmed(stage: Stage) -> None:
 
 
 async def held_and_rejected(stage: Stage) -> None:
-    """Held, and the shop says no."""
-    await held(stage)
-    await stage.tell("reject", OUT_OF_STOCK)
+    """Held, and there is nothing left to sell."""
+    await stage.open(capture="on_confirm", **ASKED, **goods.SOLD_OUT)
+    await stage.pay()
 
 
 async def held(stage: Stage) -> None:
-    """Up to where the shop is to confirm."""
+    """Up to where the shop itself is to confirm."""
     await stage.open(**HOLD)
     await stage.pay()
     await stage.until("authorized")

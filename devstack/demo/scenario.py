@@ -43,10 +43,12 @@ class Scenario:
 
     def promise_at(self, gateway: str | None) -> Promise:
         """How it must end there."""
-        if gateway is None:
-            return self.promise
-        promise = self.instead.get(gateway, self.promise)
-        return replace(promise, held=True) if promise.taken and MANNERS[gateway].holds_always else promise
+        return self.promise if gateway is None else as_held(self.instead.get(gateway, self.promise), gateway)
+
+
+def as_held(promise: Promise, gateway: str) -> Promise:
+    """The promise as it is kept at this gateway, where all that is taken may have to be held first."""
+    return replace(promise, held=True) if promise.taken and MANNERS[gateway].holds_always else promise
 
 
 def only(gateway: str, why: str) -> Mapping[str, str]:

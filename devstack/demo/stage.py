@@ -8,9 +8,13 @@ from typing import TypeVar
 import httpx
 
 from devstack.demo.customers import MANNERS, Call, Manners, Means
+from devstack.demo.following import Follower
 from devstack.demo.people import GatewaySide, Json, Shop, StoryError, accepted
+from devstack.demo.promise import Promise
 
 _LOOK_SECONDS = 0.4
+_UNTOLD_SECONDS = 5.0
+"""How long a checkout that is followed is left alone while its stream is silent."""
 PATIENCE_SECONDS = 60.0
 MANY = 50
 """More webhooks than one payment ever causes, and more calls than one operation is tried."""
@@ -24,7 +28,8 @@ class Stage:
 
     What follows after `say` is known once the checkout is opened: `page` is where the customer pays, `bank_page` where
     that leads. `legs` are the stages of its tenders, where it is split. `captures` are the parts that were captured,
-    where the shop asked for parts. `colleague` is the shop too, with an API key of somebody else's.
+    where the shop asked for parts. `colleague` is the shop too, with an API key of somebody else's. `follows`: its
+    stream is followed from then on, until `leave`. `decided` is how it must end, where only the story itself can tell.
     """
 
     shop: Shop
@@ -41,6 +46,9 @@ class Stage:
     legs: list["Stage"] = field(default_factory=list)
     captures: list[int] = field(default_factory=list)
     colleague: Shop | None = None
+    follows: bool = False
+    follower: Follower | None = None
+    decided: Promise | None = None
 
     @property
     def manners(self) -> Manners:
@@ -51,7 +59,13 @@ class Stage:
     def order(self, **terms: object) -> Json:
         """The body that opens a checkout."""
         asked = {"order_id": self.order_id, "amount": self.amount_minor, "currency": self.currency}
-        return asked | {"gateway": self.gateway} | terms
+        customer = {"customer": {"email": self.email, **(terms.pop("customer", None) or {})}}  # type: ignore[dict-item]
+        return asked | {"gateway": self.gateway} | customer | terms
+
+    @property
+    def email(self) -> str:
+        """Where the customer of this order is written to."""
+        return f"{self.order_id}@customers.example"
 
     async def open(self, **terms: object) -> Json:
         """The shop opens the checkout; answer it when the customer can pay."""
@@ -61,6 +75,8 @@ class Stage:
     async def opened(self, checkout: Json) -> Json:
         """Remember which checkout it is, and wait until the customer has a next step unless that is known already."""
         self.checkout_id = str(checkout["id"])
+        if self.follows and self.follower is None:
+            self.follower = Follower(self.shop.streams, self.checkout_id, self._told)
         if checkout["state"] == "processing":
             checkout = await self.until("awaiting_payment")
         if (action := checkout["next_action"]) is None:
@@ -176,7 +192,23 @@ class Stage:
             return checkout
 
         what = f"{' or '.join(states)}"
-        return await eventually(look, lambda c: c["state"] in states and when(c), what, seconds)
+        return await eventually(look, lambda c: c["state"] in states and when(c), what, seconds, self._until_told)
+
+    async def leave(self) -> None:
+        """Follow no more."""
+        for stage in (self, *self.legs):
+            if stage.follower is not None:
+                await stage.follower.close()
+
+    def _told(self, row: Json) -> None:
+        self.say(f"{row['state']} ({row['cause'].partition(':')[0]})")
+
+    async def _until_told(self) -> None:
+        """A moment until it is worth looking again."""
+        if self.follower is None:
+            await _a_moment()
+        else:
+            await self.follower.news(_UNTOLD_SECONDS)
 
     async def until_declined(self) -> None:
         """Wait until the checkout shows that the customer's means were refused."""
@@ -190,6 +222,7 @@ class Stage:
             amount_minor=int(tender["amount"]),
             checkout_id=str(tender["id"]),
             legs=[],
+            follower=None,
         )
         await leg.opened(await self.shop.checkout(leg.checkout_id))
         self.legs.append(leg)
@@ -202,14 +235,25 @@ async def heard(say: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
     return await eventually(say, lambda answer: answer.status_code != unheard, "a worker to hear the shop")
 
 
+async def _a_moment() -> None:
+    await asyncio.sleep(_LOOK_SECONDS)
+
+
 async def eventually(
-    look: Callable[[], Awaitable[T]], wanted: Callable[[T], bool], what: str, seconds: float = PATIENCE_SECONDS
+    look: Callable[[], Awaitable[T]],
+    wanted: Callable[[T], bool],
+    what: str,
+    seconds: float = PATIENCE_SECONDS,
+    pause: Callable[[], Awaitable[None]] = _a_moment,
 ) -> T:
-    """What `look` sees once it is as wanted. Raises StoryError naming `what` after `seconds`."""
+    """What `look` sees once it is as wanted; it looks again after each `pause`.
+
+    Raises StoryError naming `what` after `seconds`.
+    """
     end = asyncio.get_running_loop().time() + seconds
     while not wanted(seen := await look()):
         if asyncio.get_running_loop().time() > end:
             state = f"; it is {seen['state']}" if isinstance(seen, dict) and "state" in seen else ""
             raise StoryError(f"waited {seconds:.0f} s for: {what}{state}")
-        await asyncio.sleep(_LOOK_SECONDS)
+        await pause()
     return seen

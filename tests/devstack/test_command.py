@@ -40,8 +40,8 @@ def test_left_behind(
     StackRecord(GONE, (part.record,)).write(layout.processes)
     assert devstack("status") == 1
     shown = capsys.readouterr().out
-    assert "supervisor   ended" in shown
-    assert "worker-1     running" in shown
+    assert "supervisor    ended" in shown
+    assert "worker-1      running" in shown
     assert devstack("down") == 0
     assert part.ended() == "was killed by SIGTERM"
     assert "stopped worker-1" in capsys.readouterr().out

@@ -10,19 +10,29 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from devstack import gateways, launch, temporal
+from config.environment import FromEnvironment
+from config.settings import BrokerSettings, DatabaseSettings, MailSettings, ShopApiSettings
+from devstack import eventing, gateways, launch, temporal
 from devstack.layout import ROOT, Layout
 from devstack.settings import Addresses, sandbox_environment
 from gateways.registry import REGISTRY
-from gateways.settings import GatewaySettings
 from tests.config.variables import gateway_secrets, variables
 
 COMPOSE: dict[str, Any] = YAML(typ="safe").load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 PRODUCT = ("migrate", "api", "worker")
+EVENTS = (eventing.RELAY, *eventing.SUBSCRIBERS)
+OURS = (*PRODUCT, *EVENTS)
 SECRETS = ("POSTGRES_PASSWORD", "TEMPORAL_DB_PASSWORD")
-ADDRESSES = Addresses("http://127.0.0.1:8080", "127.0.0.1:7233", None, "http://127.0.0.1:8090", "postgresql://h/d")
+ADDRESSES = Addresses(
+    "http://127.0.0.1:8080",
+    "127.0.0.1:7233",
+    None,
+    "http://127.0.0.1:8090",
+    "postgresql://h/d",
+    metrics=dict.fromkeys(eventing.MEASURED, "http://127.0.0.1:9100/metrics"),
+)
 
 
 def _shape(command: list[str] | tuple[str, ...]) -> list[str]:
@@ -38,7 +48,7 @@ def _devstack_commands() -> dict[str, tuple[str, ...]]:
         "worker": launch.worker("worker-1", layout, {}).command,
         "api": launch.api(layout, ADDRESSES.api, {}).command,
         "sandbox": launch.sandbox(layout, ADDRESSES, gateways.new_secrets()).command,
-    }
+    } | {name: eventing.spec(name, layout, ADDRESSES, {}, {}).command for name in EVENTS}
 
 
 def test_valid_by_the_compose_specification() -> None:
@@ -55,14 +65,14 @@ def test_valid_by_the_compose_specification() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("service", [*PRODUCT, "sandbox"])
+@pytest.mark.parametrize("service", [*OURS, "sandbox"])
 def test_commands_are_those_of_devstack(service: str) -> None:
     """Every command of ours is one that devstack starts, so that it is tried on every run; options may be fewer."""
     ours, tried = _shape(SERVICES[service]["command"]), _shape(_devstack_commands()[service])
     assert ours == tried[: len(ours)]
 
 
-@pytest.mark.parametrize("service", PRODUCT)
+@pytest.mark.parametrize("service", OURS)
 def test_environment_is_one_the_product_reads(service: str) -> None:
     """Every variable is a setting of the product: a misspelt one would be ignored in silence."""
     assert set(SERVICES[service]["environment"]) <= set(variables())
@@ -77,7 +87,50 @@ def test_every_gateway_can_be_configured(service: str) -> None:
     assert {name: environment.get(name) for name in needed} == {name: f"${{{name}:-}}" for name in needed}
 
 
-def _needed(settings: type[GatewaySettings]) -> set[str]:
+@pytest.mark.parametrize(
+    ("service", "read"),
+    [
+        *((name, (DatabaseSettings,)) for name in EVENTS),
+        ("orders", (ShopApiSettings,)),
+        ("notifications", (ShopApiSettings, MailSettings)),
+    ],
+)
+def test_every_process_is_told_what_it_cannot_do_without(service: str, read: tuple[type[FromEnvironment], ...]) -> None:
+    """What has no default is named, and comes from outside: empty, it counts as missing and the process says so."""
+    environment = SERVICES[service]["environment"]
+    needed = {name for settings in read for name in _needed(settings)}
+    assert needed <= set(environment)
+    assert all("${" in environment[name] for name in needed)
+
+
+def test_everybody_is_at_the_same_broker() -> None:
+    """API, worker, relay and subscribers read one address, which is the service's unless another is named."""
+    told = {SERVICES[service]["environment"]["BROKER_URL"] for service in OURS}
+    assert told == {"${BROKER_URL:-nats://nats:4222}"}
+    assert "nats" in SERVICES
+
+
+def test_every_subscriber_of_the_settings_has_a_process() -> None:
+    """Who is published for is there to read it."""
+    assert set(BrokerSettings.model_fields["event_subscribers"].default) == set(eventing.SUBSCRIBERS) <= set(SERVICES)
+
+
+def test_the_broker_is_the_version_that_is_tested() -> None:
+    """The image is of the version that every test runs on."""
+    binary = eventing.broker(Layout(Path("/data")), ADDRESSES).command[0]
+    told = subprocess.run((binary, "--version"), capture_output=True, text=True, check=True).stdout
+    assert SERVICES["nats"]["image"] == f"nats:{told.split('v')[-1].strip()}-alpine"
+
+
+def test_the_broker_keeps_its_streams() -> None:
+    """They are in a volume, on which the server that devstack runs is told to put them as well."""
+    folder = SERVICES["nats"]["volumes"][0].partition(":")[2]
+    command = SERVICES["nats"]["command"]
+    assert {"--jetstream", "--store_dir"} <= set(command)
+    assert command[command.index("--store_dir") + 1] == folder
+
+
+def _needed(settings: type[FromEnvironment]) -> set[str]:
     return {name.upper() for name, field in settings.model_fields.items() if field.is_required()}
 
 
@@ -135,7 +188,7 @@ def test_worker_can_be_scaled() -> None:
     assert not {"container_name", "ports"} & set(SERVICES["worker"])
 
 
-@pytest.mark.parametrize("service", [*PRODUCT, "sandbox"])
+@pytest.mark.parametrize("service", [*OURS, "nats", "sandbox"])
 def test_product_is_confined(service: str) -> None:
     """Our containers cannot write to their image and have no rights beyond a plain user's."""
     assert SERVICES[service]["read_only"] is True
