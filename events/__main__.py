@@ -15,11 +15,15 @@ from domain.errors import PaysagaError
 from events.broker.contract import EVENTS, Broker, channel_to, dead_letters_of
 from events.broker.registry import connect
 from events.replaying import READER, dead_letters, forget, send_again
-from events.subscribers.registry import NAMES
+from events.subscribers.registry import FORGETFUL, NAMES
 from ledger.consumed import Consumption
 from ledger.contract import StoreUnavailableError
 from ledger.engine import create_engine
 from ledger.outbox_store import Outbox
+
+
+class OptionError(Exception):
+    """The options do not go together; the message names the one that is wrong."""
 
 
 def main() -> int:
@@ -27,7 +31,7 @@ def main() -> int:
     options = _parser().parse_args()
     try:
         asyncio.run(_status() if options.command == "status" else _replay(options))
-    except SettingsError as error:
+    except (OptionError, SettingsError) as error:
         print(error, file=sys.stderr)
         return 2
     except (PaysagaError, StoreUnavailableError) as error:
@@ -46,7 +50,11 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--dead", choices=NAMES, help="the subscriber that gets its dead letters again")
     replay.add_argument("--since", type=_moment, help="with --to: from this time on, 2026-11-22 or 2026-11-22T10:00Z")
     replay.add_argument("--until", type=_moment, help="with --to: before this time")
-    replay.add_argument("--afresh", action="store_true", help="with --to: forget first what came of them")
+    replay.add_argument(
+        "--afresh",
+        action="store_true",
+        help="with --to: forget first what came of them, and of all since that UTC day began",
+    )
     replay.add_argument("--show", action="store_true", help="with --dead: list them, and leave them where they are")
     return parser
 
@@ -60,62 +68,85 @@ def _moment(text: str) -> datetime:
 
 
 @asynccontextmanager
-async def _parts() -> AsyncIterator[tuple[AsyncEngine, Broker]]:
-    database, carried = DatabaseSettings.read(), BrokerSettings.read()
-    engine = create_engine(database.database_url, pool_size=2)
-    broker = connect(carried.broker_url.get_secret_value(), carried.event_subscribers)
+async def _books() -> AsyncIterator[AsyncEngine]:
+    engine = create_engine(DatabaseSettings.read().database_url, pool_size=2)
     try:
-        await broker.start()
-        yield engine, broker
+        yield engine
     finally:
-        await broker.close()
         await engine.dispose()
 
 
+def _broker() -> Broker:
+    carried = BrokerSettings.read()
+    return connect(carried.broker_url.get_secret_value(), carried.event_subscribers)
+
+
+@asynccontextmanager
+async def _connected() -> AsyncIterator[Broker]:
+    broker = _broker()
+    try:
+        await broker.start()
+        yield broker
+    finally:
+        await broker.close()
+
+
 async def _status() -> None:
-    async with _parts() as (engine, broker):
+    async with _books() as engine:
         backlog, consumption = await Outbox(engine).backlog(), Consumption(engine)
         waits = f", the oldest for {backlog.oldest.total_seconds():.0f} s" if backlog.oldest else ""
         print(f"{backlog.unpublished} events not published{waits}")
-        print(f"{'subscriber':<16}{'waiting':>9}{'sent again':>12}{'dead':>7}   last done")
-        for name in NAMES:
-            counts = [
-                await broker.waiting(channel, group)
-                for channel, group in (
-                    (EVENTS, name),
-                    (channel_to(name), name),
-                    (dead_letters_of(name), READER),
-                )
-            ]
-            last = await consumption.last(name)
-            shown = last.astimezone(UTC).isoformat(timespec="seconds") if last else "never"
-            print(f"{name:<16}{counts[0]:>9}{counts[1]:>12}{counts[2]:>7}   {shown}")
+        async with _connected() as broker:
+            print(f"{'subscriber':<16}{'waiting':>9}{'sent again':>12}{'dead':>7}   last done")
+            for name in NAMES:
+                print(await _line(name, broker, consumption))
+
+
+async def _line(name: str, broker: Broker, consumption: Consumption) -> str:
+    new, again = await broker.waiting(EVENTS, name), await broker.waiting(channel_to(name), name)
+    dead, last = await broker.waiting(dead_letters_of(name), READER), await consumption.last(name)
+    shown = last.astimezone(UTC).isoformat(timespec="seconds") if last else "never"
+    return f"{name:<16}{new:>9}{again:>12}{dead:>7}   {shown}"
 
 
 async def _replay(options: argparse.Namespace) -> None:
     if options.dead:
         await _dead(options)
         return
-    if options.since is None:
-        raise SettingsError("--since: say from when on; 2026-11-22T10:00Z for instance")
-    async with _parts() as (engine, broker):
+    _check_range(options)
+    async with _books() as engine, _connected() as broker:
         since = options.since
         if options.afresh:
             since = await forget(engine, options.to, since)
             print(f"{options.to} has forgotten what came of events since {since.isoformat()}")
         sent = await send_again(Outbox(engine), broker, options.to, since, options.until)
-        print(f"{sent} events sent to {options.to} again")
+        print(f"{sent} {'event' if sent == 1 else 'events'} sent to {options.to} again")
+
+
+def _check_range(options: argparse.Namespace) -> None:
+    if options.show:
+        raise OptionError("--show: goes with --dead")
+    if options.since is None:
+        raise OptionError("--since: say from when on; 2026-11-22T10:00Z for instance")
+    if options.until is not None and options.until <= options.since:
+        raise OptionError("--until: must be after --since")
+    if options.afresh and options.until is not None:
+        raise OptionError("--until: not with --afresh, which forgets everything from --since on")
+    if options.afresh and options.to not in FORGETFUL:
+        raise OptionError(
+            f"--afresh: {options.to} cannot forget, what it has sent stays sent; without it, {options.to} gets what it "
+            "is not done with"
+        )
 
 
 async def _dead(options: argparse.Namespace) -> None:
     if options.since or options.until or options.afresh:
-        raise SettingsError("--dead: dead letters are sent again all; --since, --until and --afresh go with --to")
-    carried = BrokerSettings.read()
-    url = carried.broker_url.get_secret_value()
-    letters = await dead_letters(lambda: connect(url, carried.event_subscribers), options.dead, again=not options.show)
+        raise OptionError("--dead: all dead letters are sent again; --since, --until and --afresh go with --to")
+    letters = await dead_letters(_broker, options.dead, again=not options.show)
     for letter in letters:
-        print(f"{letter.id or '(no id)':<40}{letter.topic:<26}{letter.why}")
-    print(f"{len(letters)} dead letters {'of' if options.show else 'sent again to'} {options.dead}")
+        print(f"{letter.id or '(no id)':<40} {letter.topic:<26} {letter.why}")
+    told = "dead letter" if len(letters) == 1 else "dead letters"
+    print(f"{len(letters)} {told} {'of' if options.show else 'sent again to'} {options.dead}")
 
 
 if __name__ == "__main__":

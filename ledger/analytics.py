@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import BigInteger, Date, bindparam, delete, func, select, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.checkout import SPLIT
@@ -86,6 +86,29 @@ _LOCK = text(
     """
 )
 _LOCK_ALL = text("SELECT pg_advisory_xact_lock(hashtext('analytics'))")
+
+# One round trip for both: a subscriber has one event in hand at a time, so each of them is all other events' lag.
+_WRITE = text(
+    """
+    WITH kept AS (
+        INSERT INTO analytics_checkouts AS known (
+            checkout_id, day, last_sequence, captured_minor, refunded_minor, created_at, paid_at)
+        VALUES (:checkout_id, :day, :last_sequence, :captured_minor, :refunded_minor, :created_at, :paid_at)
+        ON CONFLICT (checkout_id, day) DO UPDATE SET
+            last_sequence = excluded.last_sequence, captured_minor = excluded.captured_minor,
+            refunded_minor = excluded.refunded_minor, created_at = excluded.created_at, paid_at = excluded.paid_at)
+    INSERT INTO analytics_daily AS total (day, gateway, currency, outcome, count, amount_minor, milliseconds)
+    SELECT :day, added.* FROM jsonb_to_recordset(:additions) AS added (
+        gateway text, currency text, outcome text, count bigint, amount_minor bigint, milliseconds bigint)
+    ON CONFLICT (day, gateway, currency, outcome) DO UPDATE SET
+        count = total.count + excluded.count, amount_minor = total.amount_minor + excluded.amount_minor,
+        milliseconds = total.milliseconds + excluded.milliseconds
+    """
+).bindparams(
+    bindparam("additions", type_=JSONB),
+    bindparam("day", type_=Date),
+    *(bindparam(name, type_=BigInteger) for name in ("captured_minor", "refunded_minor")),
+)
 
 
 class Analytics:
@@ -189,22 +212,6 @@ async def _add(connection: AsyncConnection, told: Told, before: Known, judge: Ju
     after, additions = judge(before, told)
     # Days go forwards for each checkout, even if a clock was set back: what is kept before a day does not need the day.
     known = replace(after, day=max(told.at.date(), before.day), last_sequence=told.sequence)
-    keys, kept = {"checkout_id": told.checkout_id, "day": known.day}, asdict(known)
-    del kept["day"]
-    new = insert(analytics_checkouts).values(**keys, **kept)
-    await connection.execute(new.on_conflict_do_update(index_elements=[*keys], set_=kept))
-    for addition in additions:
-        await _total(connection, known.day, addition)
+    values = {"checkout_id": told.checkout_id, "additions": [asdict(addition) for addition in additions]}
+    await connection.execute(_WRITE, values | asdict(known))
     return known
-
-
-async def _total(connection: AsyncConnection, day: date, addition: Addition) -> None:
-    d = analytics_daily.c
-    new = insert(analytics_daily).values(day=day, **asdict(addition))
-    grown = {
-        "count": d.count + new.excluded.count,
-        "amount_minor": d.amount_minor + new.excluded.amount_minor,
-        "milliseconds": d.milliseconds + new.excluded.milliseconds,
-    }
-    keys = ["day", "gateway", "currency", "outcome"]
-    await connection.execute(new.on_conflict_do_update(index_elements=keys, set_=grown))

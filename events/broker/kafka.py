@@ -1,21 +1,29 @@
 """Kafka's protocol: a topic for each channel, keyed by subject, and a committed offset for each group.
 
 Several processes of one group share the partitions, so that the order holds for each subject. A topic is made with a
-few partitions unless somebody has made it before.
+few partitions unless somebody has made it before. A newcomer gets its share at once, and the work on a message of that
+share ends: shortly, or cut off.
+
+The producer is not Kafka's idempotent one, which not every broker that speaks the protocol knows: one batch is on its
+way to a partition at a time, so nothing overtakes, and what is stored twice after a lost answer has the same id.
 """
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import ssl
+from collections.abc import Collection, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
-from aiokafka import AIOKafkaConsumer, TopicPartition  # type: ignore[import-untyped]
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition  # type: ignore[import-untyped]
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic  # type: ignore[import-untyped]
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code  # type: ignore[import-untyped]
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka.security import parse_security
+from faststream.security import SASLPlaintext
 
 from events.broker.contract import EVENTS, BrokerDownError, Channel, Message, Take, channel_to, dead_letters_of
 from events.broker.listening import CALL_SECONDS, START_SECONDS, Listening, message_from, text_headers, undecoded
@@ -23,7 +31,10 @@ from events.broker.listening import CALL_SECONDS, START_SECONDS, Listening, mess
 PARTITIONS = 6
 COPIES = 3
 """On so many brokers, or as many as there are; whoever wants something else makes the topics first."""
+_SESSION = timedelta(seconds=10)
 _DAY_MS = 24 * 60 * 60 * 1000
+# What another process of the group waits for the end of work on a message that may become its own.
+_GRACE_SECONDS = 5.0
 logger = logging.getLogger(__name__)
 
 _DOWN = (KafkaError, OSError, TimeoutError)
@@ -34,11 +45,26 @@ def build(url: str, subscribers: Sequence[str], prefix: str) -> "Kafka":
     return Kafka(url, subscribers, prefix)
 
 
-class Kafka:
-    """See `Broker`."""
+class _HandingOver(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Before partitions go to another process the work in hand ends."""
 
-    def __init__(self, url: str, subscribers: Sequence[str], prefix: str) -> None:
-        self._servers, self._subscribers, self._prefix = urlsplit(url).netloc, subscribers, prefix
+    def __init__(self, listening: Listening) -> None:
+        self._listening = listening
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """Finish soon, or cut off: whoever has the partition next begins with the message in hand."""
+        await self._listening.let_go(_GRACE_SECONDS)
+
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Nothing: reading goes on at what is committed."""
+
+
+class Kafka:
+    """See `Broker`. `session`: how long the partitions of a dead process stay its own."""
+
+    def __init__(self, url: str, subscribers: Sequence[str], prefix: str, session: timedelta = _SESSION) -> None:
+        self._servers, self._security = urlsplit(url).netloc.rpartition("@")[2], _security(url)
+        self._subscribers, self._prefix, self._session = subscribers, prefix, session
         self._listening: list[Listening] = []
         self._broker: KafkaBroker | None = None
         self._joining: list[asyncio.Task[None]] = []
@@ -61,6 +87,7 @@ class Kafka:
             self._servers,
             acks="all",
             request_timeout_ms=int(CALL_SECONDS * 1000),
+            security=self._security,
             graceful_timeout=None,
             logger=None,
             apply_types=False,
@@ -96,12 +123,15 @@ class Kafka:
 
     def _subscriber(self, broker: KafkaBroker, listening: Listening) -> Any:
         async def handle(received: KafkaMessage) -> None:
-            await listening.work(message_from(received.headers, received.body))
-            await received.ack()
+            if await listening.work(message_from(received.headers, received.body)):
+                await received.ack()
 
         subscriber = broker.subscriber(
             self._topic(listening.channel),
-            group_id=self._group(listening.group),
+            group_id=self._group(listening.channel, listening.group),
+            listener=_HandingOver(listening),
+            session_timeout_ms=int(self._session.total_seconds() * 1000),
+            heartbeat_interval_ms=int(self._session.total_seconds() * 1000 / 4),
             auto_offset_reset="earliest",
             # A message may be worked on for as long as something is down; the heartbeats go on meanwhile.
             max_poll_interval_ms=_DAY_MS,
@@ -113,12 +143,7 @@ class Kafka:
 
     async def waiting(self, channel: Channel, group: str) -> int:
         """See `Broker`."""
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._servers,
-            group_id=self._group(group),
-            enable_auto_commit=False,
-            request_timeout_ms=int(CALL_SECONDS * 1000),
-        )
+        consumer = AIOKafkaConsumer(group_id=self._group(channel, group), enable_auto_commit=False, **self._reaching)
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 await consumer.start()
@@ -153,12 +178,21 @@ class Kafka:
             raise BrokerDownError("Kafka has not been reached yet")
         return self._broker
 
+    @property
+    def _reaching(self) -> dict[str, Any]:
+        """For what FastStream does not offer: making topics as they should be, and asking where a group is."""
+        return {
+            "bootstrap_servers": self._servers,
+            "request_timeout_ms": int(CALL_SECONDS * 1000),
+            **parse_security(self._security),
+        }
+
     async def _declare(self) -> None:
         """Make the topics that are not there: a reader of a topic that comes later would hear of it late."""
         channels = {EVENTS, *(one.channel for one in self._listening)}
         for name in self._subscribers:
             channels |= {channel_to(name), dead_letters_of(name)}
-        admin = AIOKafkaAdminClient(bootstrap_servers=self._servers, request_timeout_ms=int(CALL_SECONDS * 1000))
+        admin = AIOKafkaAdminClient(**self._reaching)
         try:
             await admin.start()
             known = set(await admin.list_topics())
@@ -186,5 +220,15 @@ class Kafka:
     def _topic(self, channel: Channel) -> str:
         return f"{self._prefix}.{channel.name}"
 
-    def _group(self, group: str) -> str:
-        return f"{self._prefix}.{group}"
+    def _group(self, channel: Channel, group: str) -> str:
+        """One for each channel: processes join and leave those of others in vain otherwise."""
+        return f"{self._prefix}.{channel.name}.{group}"
+
+
+def _security(url: str) -> SASLPlaintext | None:
+    """With a name and a password, both go over TLS."""
+    parts = urlsplit(url)
+    if parts.username is None:
+        return None
+    context = ssl.create_default_context()
+    return SASLPlaintext(unquote(parts.username), unquote(parts.password or ""), ssl_context=context)

@@ -32,6 +32,8 @@ KEPT_FOR = timedelta(days=7)
 # A message that is sent again within it is stored once: the relay may have been cut off before it knew.
 _DUPLICATES = timedelta(minutes=2)
 _ACK_WAIT = timedelta(seconds=30)
+# This part of it without a word to the server, and the work ends: before the message is given to another process.
+_GIVEN_UP = 0.7
 _ID = "Nats-Msg-Id"
 _DOWN = (nats.errors.Error, nats.js.errors.Error, OSError, TimeoutError)
 
@@ -71,6 +73,7 @@ class Nats:
             reconnect_time_wait=1,
             max_reconnect_attempts=-1,
             error_cb=quiet,
+            reconnected_cb=self._reconnected,
             graceful_timeout=None,
             logger=None,
             apply_types=False,
@@ -104,33 +107,47 @@ class Nats:
         self._listening.append(Listening(channel, group, take))
 
     def _subscribe(self, broker: NatsBroker, listening: Listening) -> None:
-        config = ConsumerConfig(
+        async def handle(received: NatsMessage) -> None:
+            try:
+                async with self._kept(received, listening):
+                    done = await listening.work(message_from(received.headers, received.body))
+            except asyncio.CancelledError:
+                with suppress(*_DOWN):
+                    await received.nack()
+                raise
+            if done:
+                await received.ack()
+
+        broker.subscriber(
+            self._subject(listening.channel, ">"),
+            stream=self._stream,
+            durable=self._durable(listening.channel, listening.group),
+            config=self._consumer(listening),
+            pull_sub=PullSub(batch_size=1, timeout=5),
+            ack_policy=AckPolicy.MANUAL,
+            no_reply=True,
+        )(handle)
+
+    def _consumer(self, listening: Listening) -> ConsumerConfig:
+        durable = self._durable(listening.channel, listening.group)
+        return ConsumerConfig(
+            name=durable,
+            durable_name=durable,
+            filter_subject=self._subject(listening.channel, ">"),
+            deliver_policy=DeliverPolicy.ALL,
             ack_policy=WireAckPolicy.EXPLICIT,
             ack_wait=self._ack_wait.total_seconds(),
             max_ack_pending=1,
             max_deliver=-1,
         )
 
-        async def handle(received: NatsMessage) -> None:
-            try:
-                async with self._kept(received):
-                    await listening.work(message_from(received.headers, received.body))
-            except asyncio.CancelledError:
-                with suppress(*_DOWN):
-                    await received.nack()
-                raise
-            await received.ack()
-
-        broker.subscriber(
-            self._subject(listening.channel, ">"),
-            stream=self._stream,
-            durable=self._durable(listening.channel, listening.group),
-            config=config,
-            deliver_policy=DeliverPolicy.ALL,
-            pull_sub=PullSub(batch_size=1, timeout=5),
-            ack_policy=AckPolicy.MANUAL,
-            no_reply=True,
-        )(handle)
+    async def _reconnected(self) -> None:
+        """A server that comes back without its data knows neither the stream nor who reads it."""
+        with suppress(*_DOWN):
+            async with asyncio.timeout(CALL_SECONDS):
+                await self._declare()
+                for listening in self._listening:
+                    await self._connected.jetstream().add_consumer(self._stream.name, self._consumer(listening))
 
     async def waiting(self, channel: Channel, group: str) -> int:
         """See `Broker`."""
@@ -198,16 +215,20 @@ class Nats:
                     await broker.stop()
 
     @asynccontextmanager
-    async def _kept(self, received: NatsMessage) -> AsyncIterator[None]:
-        """Tell the server again and again that the message is worked on."""
+    async def _kept(self, received: NatsMessage, listening: Listening) -> AsyncIterator[None]:
+        """Tell the server again and again that the message is worked on; one that hears nothing gives it to others."""
+        wait, clock = self._ack_wait.total_seconds(), asyncio.get_running_loop().time
 
         async def tell() -> None:
-            while True:
-                await asyncio.sleep(self._ack_wait.total_seconds() / 3)
-                try:
-                    await received.in_progress()
-                except _DOWN:
-                    continue
+            told = clock()
+            while clock() - told < wait * _GIVEN_UP:
+                await asyncio.sleep(wait / 6)
+                # Without a connection it would only be put down to be sent later.
+                if self._client is not None and self._client.is_connected:
+                    with suppress(*_DOWN):
+                        await received.in_progress()
+                        told = clock()
+            await listening.let_go()
 
         task = asyncio.create_task(tell())
         try:

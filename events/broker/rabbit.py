@@ -1,13 +1,15 @@
 """RabbitMQ: one topic exchange, a durable queue for each group with a single active consumer.
 
+One process of a group works and the others take over when it is gone, so that the order holds for the whole channel.
 A queue gets what is published once it is there, so the queues of the known groups are declared before the first event.
-What one process works on is nobody else's, and the server's `consumer_timeout` (half an hour unless it is told
-otherwise) ends that: then the message comes again, to the same process if it lives, after the work in hand.
+The server takes a message back that is in hand for longer than its `consumer_timeout`: for our queues a day from 3.12
+on, and half an hour before that unless the server is told otherwise. Longer work is cut off, and begins again.
 """
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import aio_pika.exceptions
 import aiormq.exceptions
@@ -18,6 +20,9 @@ from faststream.rabbit import ExchangeType, QueueType, RabbitBroker, RabbitExcha
 from events.broker.contract import EVENTS, BrokerDownError, Channel, Message, Take, channel_to
 from events.broker.listening import CALL_SECONDS, START_SECONDS, Listening, message_from, text_headers, undecoded
 
+_DAY_MS = 24 * 60 * 60 * 1000
+# What is nearly done may end, where the server is gone that could give it to another process.
+_GRACE_SECONDS = 5.0
 _DOWN = (
     aio_pika.exceptions.AMQPError,
     aiormq.exceptions.AMQPError,
@@ -48,11 +53,11 @@ class Rabbit:
         self._broker = self._built()
         try:
             async with asyncio.timeout(START_SECONDS):
-                await self._broker.connect()
+                # What is listened to comes first: FastStream reads a queue on the lane on which it was declared.
+                await self._broker.start()
                 for name in self._subscribers:
                     await self._declare(EVENTS, name)
                     await self._declare(channel_to(name), name)
-                await self._broker.start()
         except _DOWN as error:
             await self._give_up()
             raise BrokerDownError(f"RabbitMQ does not answer: {type(error).__name__}") from None
@@ -62,7 +67,7 @@ class Rabbit:
             self._url,
             timeout=5,
             reconnect_interval=1,
-            default_channel=Lane(prefetch_count=1, publisher_confirms=True, on_return_raises=True),
+            default_channel=Lane(publisher_confirms=True, on_return_raises=True),
             graceful_timeout=None,
             logger=None,
             apply_types=False,
@@ -98,15 +103,35 @@ class Rabbit:
     def _subscribe(self, broker: RabbitBroker, listening: Listening) -> None:
         async def handle(received: RabbitMessage) -> None:
             try:
-                await listening.work(message_from(received.headers, received.body))
+                async with self._ours(received, listening):
+                    done = await listening.work(message_from(received.headers, received.body))
             except asyncio.CancelledError:
                 with suppress(*_DOWN):
                     await received.nack(requeue=True)
                 raise
-            await received.ack()
+            if done:
+                await received.ack()
 
         queue = self._queue(listening.channel, listening.group)
-        broker.subscriber(queue, self._exchange, ack_policy=AckPolicy.MANUAL, no_reply=True)(handle)
+        # A lane of its own: the server closes it where it takes a message back, and what is published must not suffer.
+        lane = Lane(prefetch_count=1)
+        broker.subscriber(queue, self._exchange, channel=lane, ack_policy=AckPolicy.MANUAL, no_reply=True)(handle)
+
+    @staticmethod
+    @asynccontextmanager
+    async def _ours(received: RabbitMessage, listening: Listening) -> AsyncIterator[None]:
+        """Cut off the work where the message goes back to the queue: with the lane that it came on."""
+        lane = received.raw_message.channel
+
+        async def watch() -> None:
+            await asyncio.wait({lane.closing})
+            await listening.let_go(_GRACE_SECONDS if lane.connection.is_closed else 0)
+
+        task = asyncio.create_task(watch())
+        try:
+            yield
+        finally:
+            task.cancel()
 
     async def waiting(self, channel: Channel, group: str) -> int:
         """See `Broker`."""
@@ -154,11 +179,13 @@ class Rabbit:
     def _queue(self, channel: Channel, group: str) -> RabbitQueue:
         """What is for one subscriber has one queue, whoever reads it: it must be there before the first message is."""
         name = f"{self._prefix}.{channel.name}" + (f".{group}" if channel == EVENTS else "")
+        waits: Any = {"x-single-active-consumer": True, "x-consumer-timeout": _DAY_MS}
         return RabbitQueue(
             name,
+            # Not a quorum queue: that one gives up on a message that has come twenty times.
             QueueType.CLASSIC,
             durable=True,
-            arguments={"x-single-active-consumer": True},
+            arguments=waits,
             routing_key=self._routing(channel, "#"),
         )
 

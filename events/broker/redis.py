@@ -1,12 +1,16 @@
 """Redis Streams: a stream for each channel, a consumer group for each group.
 
-One process of a group at a time: Redis would give two of them different messages of one subject. Whether a message is
-on disk is the server's matter (`appendonly yes`, and `appendfsync always` for the last of them).
+Redis would give two processes of a group different messages of one subject, so they take turns: one of them works, the
+others take over when it is gone, and the order holds for the whole channel. Whether a message is on disk is a matter of
+the server's settings (`appendonly yes`, and `appendfsync always` for the last of them).
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import timedelta
+from typing import Any
 
 from faststream import AckPolicy
 from faststream.redis import RedisBroker, RedisStreamMessage, StreamSub
@@ -14,10 +18,14 @@ from redis.exceptions import RedisError, ResponseError
 
 from events.broker.contract import BrokerDownError, Channel, Message, Take
 from events.broker.listening import CALL_SECONDS, START_SECONDS, Listening, message_from, text_headers, undecoded
+from events.broker.turns import Turn
 
 KEPT = 1_000_000
 """About how many messages a stream keeps."""
-_POLL_MS = 1000
+_LEASE = timedelta(seconds=30)
+_POLL_SECONDS = 1.0
+logger = logging.getLogger(__name__)
+
 _DOWN = (RedisError, OSError, TimeoutError)
 
 
@@ -27,10 +35,10 @@ def build(url: str, subscribers: Sequence[str], prefix: str) -> "Redis":
 
 
 class Redis:
-    """See `Broker`."""
+    """See `Broker`. `lease`: how long the turn stays that of a dead process."""
 
-    def __init__(self, url: str, prefix: str) -> None:
-        self._url, self._prefix = url, prefix
+    def __init__(self, url: str, prefix: str, lease: timedelta = _LEASE) -> None:
+        self._url, self._prefix, self._lease = url, prefix, lease
         self._listening: list[Listening] = []
         self._broker: RedisBroker | None = None
         self._following: list[asyncio.Task[None]] = []
@@ -40,6 +48,9 @@ class Redis:
         self._broker = RedisBroker(
             self._url,
             socket_connect_timeout=5,
+            # Every call here has its own time-out. The driver's uses `wait_for`, which in Python 3.11 forgets now and
+            # then that it was cancelled: a reader would go on whose turn is over.
+            socket_timeout=None,
             graceful_timeout=None,
             logger=None,  # type: ignore[arg-type] # as the other brokers of FastStream have it
             apply_types=False,
@@ -71,39 +82,50 @@ class Redis:
         self._listening.append(Listening(channel, group, take))
 
     async def _follow(self, broker: RedisBroker, listening: Listening) -> None:
-        """First what a process before had in hand and never acknowledged, then what is new."""
+        """Wait for the turn of this process and read, again and again."""
+        name = f"{self._stream(listening.channel)}:{listening.group}:turn"
         while True:
             try:
-                await self._left_behind(broker, listening)
-            except _DOWN:
+                # Again each time: a server that has lost everything has lost the group as well.
+                await self._make_group(listening.channel, listening.group)
+                async with Turn(await broker.connect(), name, self._lease).ours():
+                    await self._read(broker, listening)
+            except _DOWN as error:
+                why = type(error).__name__
+                logger.warning("%s is not read for %s: %s", listening.channel.name, listening.group, why)
                 await asyncio.sleep(1)
-            else:
-                break
-        new = broker.subscriber(stream=self._sub(listening), ack_policy=AckPolicy.MANUAL, no_reply=True)
 
-        async def handle(received: RedisStreamMessage) -> None:
-            await self._work(listening, received)
-
-        new(handle)
-        await new.start()
-
-    async def _left_behind(self, broker: RedisBroker, listening: Listening) -> None:
-        left = self._sub(listening, min_idle_time=0)
-        pending = broker.subscriber(stream=left, ack_policy=AckPolicy.MANUAL, no_reply=True)
-        await pending.start()
+    async def _read(self, broker: RedisBroker, listening: Listening) -> None:
+        """First what the process before had in hand and never acknowledged, then what is new."""
+        left = self._subscriber(broker, listening, min_idle_time=0)
+        new = self._subscriber(broker, listening)
         try:
-            while (received := await pending.get_one(timeout=0.1)) is not None:
+            await left.start()
+            while (received := await self._next(left)) is not None:
                 await self._work(listening, received)
+            await new.start()
+            while True:
+                if (received := await self._next(new)) is not None:
+                    await self._work(listening, received)
         finally:
-            await pending.stop()
+            await left.stop()
+            await new.stop()
+
+    @staticmethod
+    async def _next(subscriber: Any) -> RedisStreamMessage | None:
+        async with asyncio.timeout(_POLL_SECONDS + CALL_SECONDS):
+            received: RedisStreamMessage | None = await subscriber.get_one(timeout=_POLL_SECONDS)
+            return received
 
     async def _work(self, listening: Listening, received: RedisStreamMessage) -> None:
-        await listening.work(message_from(received.headers, received.body))
+        if not await listening.work(message_from(received.headers, received.body)):
+            return
         while True:
             try:
-                await received.ack()
+                async with asyncio.timeout(CALL_SECONDS):
+                    await received.ack()
             except _DOWN:
-                # Not acknowledged it would come again only with the next start of this process, after its successors.
+                # Not acknowledged it would come again only with the next turn, after its successors.
                 await asyncio.sleep(1)
             else:
                 return
@@ -118,7 +140,9 @@ class Redis:
         except _DOWN as error:
             raise BrokerDownError(f"Redis does not answer: {type(error).__name__}") from None
         (found,) = (one for one in groups if one["name"] in (group, group.encode()))
-        return int(found["lag"] or 0) + int(found["pending"])
+        # A server that cannot tell how much is unread tells nothing; it is not more than everything.
+        unread = await client.xlen(self._stream(channel)) if found["lag"] is None else found["lag"]
+        return int(unread) + int(found["pending"])
 
     async def close(self) -> None:
         """See `Broker`."""
@@ -152,15 +176,16 @@ class Redis:
                 async with asyncio.timeout(CALL_SECONDS):
                     await broker.stop()
 
-    def _sub(self, listening: Listening, min_idle_time: int | None = None) -> StreamSub:
-        return StreamSub(
+    def _subscriber(self, broker: RedisBroker, listening: Listening, min_idle_time: int | None = None) -> Any:
+        # One name for whichever process has the turn: what one of them left behind is the next one's.
+        where = StreamSub(
             self._stream(listening.channel),
             group=listening.group,
             consumer=listening.group,
             max_records=1,
             min_idle_time=min_idle_time,
-            polling_interval=_POLL_MS,
         )
+        return broker.subscriber(stream=where, ack_policy=AckPolicy.MANUAL, no_reply=True, persistent=False)
 
     def _stream(self, channel: Channel) -> str:
         return f"{self._prefix}:{channel.name}"

@@ -6,12 +6,11 @@ is this subscriber's own lag. Only what can never be worked on is put aside, as 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+import traceback
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from domain.errors import BooksError
-from events.broker.contract import Broker, Message, dead_letters_of
+from events.broker.contract import Broker, BrokerDownError, Message, dead_letters_of
 from events.contract import Event, UnreadableEventError
 from events.subscribers.contract import PoisonError, Subscriber, TryLaterError
 from events.subscribers.meter import Outcome, SubscriberMeter
@@ -25,41 +24,51 @@ WHY = "why"
 """The header in which a dead letter says why it is one."""
 TRIES = 5
 """How often an event is tried whose failure nobody has foreseen."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0
 
-Sleep = Callable[[float], Awaitable[None]]
+
+class _CutOffError(Exception):
+    """The process ends before the message is dealt with."""
+
+
+@dataclass(frozen=True)
+class Pauses:
+    """Seconds between two tries: the first, then twice as long each time, up to the longest."""
+
+    first: float = 0.2
+    longest: float = 30.0
+
+    def after(self, pause: float) -> float:
+        """The pause that follows this one."""
+        return min(2 * pause, self.longest)
 
 
 @dataclass
 class Consumer:
-    """Takes the subscriber's messages one at a time."""
+    """Takes the subscriber's messages one at a time, also when they come from two channels at once."""
 
     subscriber: Subscriber
     consumption: Consumption
     broker: Broker
     meter: SubscriberMeter
-    sleep: Sleep = asyncio.sleep
-    _idle: asyncio.Event = field(default_factory=asyncio.Event)
-    _ending: bool = False
-
-    def __post_init__(self) -> None:
-        self._idle.set()
+    pauses: Pauses = Pauses()
+    _one: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def finish(self, seconds: float) -> None:
-        """Begin nothing more, and wait so long for what is in hand."""
-        self._ending = True
+        """Begin nothing more, and wait so long for what is in hand; what has to pause is broken off."""
+        self._ending.set()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), seconds)
+            await asyncio.wait_for(self._one.acquire(), seconds)
 
     async def take(self, message: Message) -> None:
-        """Deal with one message. Raises where it cannot, at the end or without a broker: then it comes again."""
-        if self._ending:
-            raise asyncio.CancelledError
-        self._idle.clear()
-        try:
-            await self._take(message)
-        finally:
-            self._idle.set()
+        """Deal with one message; it is dealt with when this returns."""
+        with suppress(_CutOffError):
+            async with self._one:
+                if not self._ending.is_set():
+                    await self._take(message)
+                    return
+        # The broker, when it is closed, cuts this off and keeps the message.
+        await asyncio.Event().wait()
 
     async def _take(self, message: Message) -> None:
         try:
@@ -71,31 +80,30 @@ class Consumer:
             return
         with self.meter.in_hand(event.time):
             why = await self._worked_on(event)
-        if why is not None:
-            await self._bury(message, why)
+            if why is not None:
+                await self._bury(message, why)
 
     async def _worked_on(self, event: Event) -> str | None:
         """Try until the event is dealt with; why it never will be, None when it is."""
-        pause, failures = FIRST_PAUSE, 0
+        pause, failures, waits = self.pauses.first, 0, False
         while True:
             try:
                 self.meter.count(await self._work(event))
             except PoisonError as error:
                 return str(error)
-            except (TryLaterError, StoreUnavailableError, BooksError) as error:
-                self._waits(event, error, first=pause == FIRST_PAUSE)
-            except Exception as error:
+            except (TryLaterError, StoreUnavailableError) as error:
+                level = logging.DEBUG if waits else logging.WARNING
+                logger.log(level, "%s waits with %s (%s): %s", self.subscriber.name, event.id, event.type, error)
+                waits = True
+            except Exception as error:  # noqa: BLE001 - One event's fault must not hold up all others for ever.
                 failures += 1
-                logger.exception("%s failed on %s (%s)", self.subscriber.name, event.id, event.type)
+                self._unforeseen(event, error)
                 if failures == TRIES:
                     return f"{type(error).__name__} in each of {TRIES} tries"
             else:
                 return None
             self.meter.count(Outcome.TRIED_AGAIN)
-            if self._ending:
-                raise asyncio.CancelledError
-            await self.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = await self._paused(pause)
 
     async def _work(self, event: Event) -> Outcome:
         name = self.subscriber.name
@@ -105,9 +113,11 @@ class Consumer:
         await self.consumption.mark(name, event.id, event.time)
         return Outcome.HANDLED
 
-    def _waits(self, event: Event, error: Exception, first: bool) -> None:
-        level = logging.WARNING if first else logging.DEBUG
-        logger.log(level, "%s waits with %s (%s): %s", self.subscriber.name, event.id, event.type, error)
+    def _unforeseen(self, event: Event, error: Exception) -> None:
+        """Say where it failed, without the error's own words: they may repeat what the event holds."""
+        where = "".join(traceback.format_tb(error.__traceback__))
+        what = type(error).__name__
+        logger.error("%s failed on %s (%s): %s at\n%s", self.subscriber.name, event.id, event.type, what, where)
 
     async def _bury(self, message: Message, why: str) -> None:
         """Put the message aside, whole, with the reason."""
@@ -115,5 +125,21 @@ class Consumer:
         kept = tuple((name, value) for name, value in message.headers if name != WHY)
         said = " ".join(why.split())[:500].encode("ascii", "replace").decode()
         dead = Message(message.id, message.key, message.topic, message.body, (*kept, (WHY, said)))
-        await self.broker.publish(dead_letters_of(self.subscriber.name), dead)
-        self.meter.count(Outcome.BURIED)
+        pause = self.pauses.first
+        while True:
+            try:
+                await self.broker.publish(dead_letters_of(self.subscriber.name), dead)
+            except BrokerDownError as error:
+                logger.warning("%s cannot put %s aside yet: %s", self.subscriber.name, message.id, error)
+                pause = await self._paused(pause)
+            else:
+                self.meter.count(Outcome.BURIED)
+                return
+
+    async def _paused(self, seconds: float) -> float:
+        """Wait, unless the process ends; the next pause."""
+        try:
+            await asyncio.wait_for(self._ending.wait(), seconds)
+        except TimeoutError:
+            return self.pauses.after(seconds)
+        raise _CutOffError

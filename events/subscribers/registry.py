@@ -7,6 +7,9 @@ from importlib import import_module
 from events.subscribers.contract import Subscriber
 
 NAMES = ("orders", "notifications", "analytics", "webhooks")
+"""Each is also the name of its package here."""
+FORGETFUL = ("orders", "analytics")
+"""Those whose work can be forgotten and done again; mails that were sent, and webhooks, stay sent."""
 
 Build = Callable[[], AbstractAsyncContextManager[Subscriber]]
 

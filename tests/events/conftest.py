@@ -18,8 +18,13 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     def of(scheme: str) -> Server:
         if scheme not in running:
             server = Server(scheme, tmp_path_factory.mktemp(scheme))
+            try:
+                server.start()
+            except BaseException:
+                # One that is not installed is skipped by every test; one that broke leaves nothing behind.
+                server.kill()
+                raise
             running[scheme] = server
-            server.start()
         return running[scheme]
 
     yield of

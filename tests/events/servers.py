@@ -1,6 +1,7 @@
 """Real brokers for the tests: each in a folder of its own, killed and started again at will, gone at the end."""
 
 import os
+import shutil
 import socket
 import time
 from collections.abc import Callable
@@ -32,8 +33,8 @@ FORGETFUL = frozenset({"kafka"})
 class Server:
     """One broker; its address stays the same for as long as it lives."""
 
-    def __init__(self, scheme: str, folder: Path) -> None:
-        self.scheme, self.folder, self.port = scheme, folder, any_free()
+    def __init__(self, scheme: str, folder: Path, altered: Callable[[PartSpec], PartSpec] | None = None) -> None:
+        self.scheme, self.folder, self.port, self._altered = scheme, folder, any_free(), altered
         self.url = f"{scheme}://{LOGIN.get(scheme, '')}127.0.0.1:{self.port}"
         self._part: ChildPart | None = None
 
@@ -60,6 +61,10 @@ class Server:
         part.kill()
         self._end_port_mapper()
 
+    def forget(self) -> None:
+        """Lose everything that it has stored."""
+        shutil.rmtree(self.folder / "data")
+
     def _spec(self, data: Path) -> PartSpec:
         try:
             spec = SPECS[self.scheme](data, self.port, self.folder / "log")
@@ -68,7 +73,7 @@ class Server:
                 raise
             pytest.skip(str(error))
         self._mapper_port = spec.environment.get("ERL_EPMD_PORT")
-        return spec
+        return self._altered(spec) if self._altered else spec
 
     def _end_port_mapper(self) -> None:
         """Erlang's port mapper detaches itself; ours is the one that was given our port."""

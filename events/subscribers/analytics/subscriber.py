@@ -7,7 +7,7 @@ tenders are counted, each at its own gateway.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from domain.checkout import SPLIT
 from domain.timeline import EventType
@@ -18,6 +18,7 @@ from ledger.analytics import Addition, Analytics, Known, Told
 COUNTED: Mapping[str, str] = {
     EventType.CHECKOUT_CREATED: "created",
     EventType.PAYMENT_DECLINED: "declined",
+    EventType.PAYMENT_SUCCEEDED: "succeeded",
     EventType.PAYMENT_CANCELED: "canceled",
     EventType.PAYMENT_EXPIRED: "expired",
     EventType.REFUND_FAILED: "refund_failed",
@@ -26,6 +27,7 @@ COUNTED: Mapping[str, str] = {
     EventType.DISPUTE_LOST: "dispute_lost",
 }
 """The outcomes that are counted by events alone."""
+_DISPUTES = frozenset({EventType.DISPUTE_OPENED, EventType.DISPUTE_WON, EventType.DISPUTE_LOST})
 _PAID = frozenset({EventType.PAYMENT_AUTHORIZED, EventType.PAYMENT_SUCCEEDED})
 
 
@@ -39,67 +41,58 @@ class DailyTotals:
 
     async def handle(self, event: Event) -> None:
         """Add it to the totals, once. Raises PoisonError for what is no event of a checkout."""
-        gateway, currency = text_of(event, "gateway"), text_of(event, "currency")
-        if gateway == SPLIT:
+        if text_of(event, "gateway") == SPLIT:
             return
-        judged = _Judged(event, number_of(event, "amount_captured"), number_of(event, "amount_refunded"))
-        told = Told(event.id, event.time, text_of(event, "checkout_id"), event.sequence, gateway, currency)
-        await self.analytics.add(told, judged.against)
+        told = Told(event.subject, event.sequence, event.type, event.time, event.data)
+        await self.analytics.add(told, judged)
 
     async def forget(self, since: datetime) -> None:
         """Drop the totals of that day and of those after it: its events are added anew, from the day's beginning."""
         await self.analytics.forget(since.astimezone(UTC).date())
 
 
-@dataclass(frozen=True)
-class _Judged:
-    event: Event
-    captured_minor: int
-    refunded_minor: int
+def judged(known: Known, told: Told) -> tuple[Known, tuple[Addition, ...]]:
+    """What is known after the event, and what it adds to what was known before. Raises PoisonError."""
+    gateway, currency = text_of(told, "gateway"), text_of(told, "currency")
+    captured, refunded = number_of(told, "amount_captured"), number_of(told, "amount_refunded")
+    after = replace(known, captured_minor=captured, refunded_minor=refunded)
+    if told.type == EventType.CHECKOUT_CREATED:
+        after = replace(after, created_at=told.at)
+    if told.type in _PAID and known.paid_at is None:
+        after = replace(after, paid_at=told.at)
+    added = (*_counted(told), *_paid(known, after), *_moved(known, after))
+    return after, tuple(Addition(gateway, currency, *one) for one in added)
 
-    def against(self, known: Known) -> tuple[Known, tuple[Addition, ...]]:
-        """What is known after the event, and what it adds to what was known before."""
-        additions = (*self._counted(), *self._paid(known), *self._moved(known))
-        return self._after(known), additions
 
-    def _counted(self) -> Iterator[Addition]:
-        outcome = COUNTED.get(self.event.type)
-        if outcome is not None:
-            yield Addition(outcome, amount_minor=self._disputed() if outcome.startswith("dispute_") else 0)
+_Added = tuple[str, int, int, int]
+"""Outcome, count, amount in minor units, milliseconds."""
 
-    def _disputed(self) -> int:
-        amount = details_of(self.event).get("amount")
-        return amount if type(amount) is int else 0
 
-    def _paid(self, known: Known) -> Iterator[Addition]:
-        """Once for each checkout, with the time that its customer took."""
-        if self.event.type in _PAID and known.paid_at is None:
-            since = known.created_at or self.event.time
-            took = max(0, round((self.event.time - since).total_seconds() * 1000))
-            yield Addition("authorized", milliseconds=took)
+def _counted(told: Told) -> Iterator[_Added]:
+    outcome = COUNTED.get(told.type)
+    if outcome is not None:
+        yield outcome, 1, _disputed(told) if told.type in _DISPUTES else 0, 0
 
-    def _moved(self, known: Known) -> Iterator[Addition]:
-        if self.event.sequence <= known.last_sequence:
-            # A later event has told of all this already.
-            return
-        for outcome, now, before in (
-            ("captured", self.captured_minor, known.captured_minor),
-            ("refunded", self.refunded_minor, known.refunded_minor),
-        ):
-            if now != before:
-                yield Addition(outcome, amount_minor=now - before)
 
-    def _after(self, known: Known) -> Known:
-        event = self.event
-        if event.type == EventType.CHECKOUT_CREATED:
-            known = replace(known, created_at=event.time)
-        if event.type in _PAID and known.paid_at is None:
-            known = replace(known, paid_at=event.time)
-        if event.sequence <= known.last_sequence:
-            return known
-        return replace(
-            known,
-            last_sequence=event.sequence,
-            captured_minor=self.captured_minor,
-            refunded_minor=self.refunded_minor,
-        )
+def _disputed(told: Told) -> int:
+    """What is disputed, as far as it can be added to the totals: a bank may ask for another currency."""
+    details = details_of(told)
+    amount = details.get("amount")
+    return amount if type(amount) is int and details.get("currency") == told.data.get("currency") else 0
+
+
+def _paid(known: Known, after: Known) -> Iterator[_Added]:
+    """Once for each checkout, with the time that its customer took."""
+    if known.paid_at is None and after.paid_at is not None:
+        took = after.paid_at - (after.created_at or after.paid_at)
+        yield "authorized", 1, 0, max(0, took // timedelta(milliseconds=1))
+
+
+def _moved(known: Known, after: Known) -> Iterator[_Added]:
+    """What came or went; a capture or refund that came to nothing after all is taken off again, in number too."""
+    for outcome, now, before in (
+        ("captured", after.captured_minor, known.captured_minor),
+        ("refunded", after.refunded_minor, known.refunded_minor),
+    ):
+        if now != before:
+            yield outcome, 1 if now > before else -1, now - before, 0

@@ -1,85 +1,13 @@
 """Every broker keeps the same promises: all events, to each group, in order, one at a time, again when not finished."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-
 import pytest
 
-from events.broker.contract import EVENTS, Broker, Channel, Message, Take, channel_to, dead_letters_of
-from events.broker.registry import connect
+from events.broker.contract import EVENTS, channel_to, dead_letters_of
+from tests.events.broker.reading import Reader, content, message, running, until
 from tests.events.servers import Server
 from tests.workflows.support import eventually
 
 pytestmark = pytest.mark.timeout(120)
-GROUPS = ("first", "second")
-
-
-def message(number: int, key: str = "chk_1", topic: str = "payment.succeeded") -> Message:
-    """The message of this number."""
-    return Message(f"{key}:{number}", key, topic, f'{{"number":{number}}}'.encode(), (("why", "because"),))
-
-
-def content(received: Message) -> tuple[str, str, bytes, str]:
-    """What has to arrive as it was sent; drivers add headers of their own."""
-    return received.key, received.topic, received.body, dict(received.headers)["why"]
-
-
-class Reader:
-    """Remembers what it took; `fails` says for which ids it raises, and how often."""
-
-    def __init__(self, **fails: int) -> None:
-        self.took: list[Message] = []
-        self.fails = dict(fails)
-        self.at_once = self.most_at_once = 0
-        self.seconds = 0.0
-
-    async def take(self, received: Message) -> None:
-        """Take one message."""
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
-        try:
-            await asyncio.sleep(self.seconds)
-            if self.fails.get(received.id.partition(":")[2], 0):
-                self.fails[received.id.partition(":")[2]] -= 1
-                raise ValueError("not this time")
-            self.took.append(received)
-        finally:
-            self.at_once -= 1
-
-    @property
-    def ids(self) -> list[str]:
-        """Whatever it took, in order."""
-        return [one.id for one in self.took]
-
-    def of(self, key: str) -> list[str]:
-        """What it took of one key, each once."""
-        return list(dict.fromkeys(one.id for one in self.took if one.key == key))
-
-
-Listens = tuple[Channel, str, Take]
-
-
-@asynccontextmanager
-async def running(server: Server, prefix: str, *listens: Listens) -> AsyncIterator[Broker]:
-    """A connection that listens."""
-    broker = connect(server.url, GROUPS, prefix)
-    for channel, group, take in listens:
-        broker.listen(channel, group, take)
-    await broker.start()
-    try:
-        yield broker
-    finally:
-        await broker.close()
-
-
-async def until(reader: Reader, enough: Callable[[Reader], bool], patience: float = 30) -> None:
-    """Wait until the reader has enough."""
-
-    async def look() -> Reader:
-        return reader
-
-    await eventually(look, enough, patience)
 
 
 async def test_every_group_gets_everything_in_order(server: Server, prefix: str) -> None:

@@ -1,7 +1,7 @@
 """Real checkouts, answered by the orders subscriber and told of by mail: API, worker, Temporal, sandbox, SMTP."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 import worker
 from devstack.mailbox import Mailbox, listening
@@ -18,9 +19,10 @@ from devstack.ports import HOST, any_free
 from devstack.temporal import temporal_server
 from domain.checkout import Checkout
 from events.outbox import event_of
-from events.subscribers import notifications, orders
+from events.subscribers import analytics, notifications, orders
 from events.subscribers.contract import Subscriber, TryLaterError
 from events.wire import from_message, to_message
+from ledger.analytics import Analytics, Difference
 from ledger.books import Books
 from ledger.keys import ApiKeys
 from ledger.outbox_store import Outbox
@@ -31,7 +33,7 @@ from tests.events.subscribers.postbox import Postbox
 from tests.workflows.after_sale import open_dispute
 from tests.workflows.sandboxes import sandbox_builders, sandbox_process
 from tests.workflows.splits import TENDERS
-from tests.workflows.support import PATIENCE, Shop, api_settings, parts_of, running_api
+from tests.workflows.support import PATIENCE, Shop, api_settings, eventually, parts_of, running_api
 
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 ASKED = {"required": True, "within_seconds": 600}
@@ -133,7 +135,7 @@ async def market(
             "MAIL_SHOP": "disputes@shop.example",
         }.items():
             environment.setenv(name, value)
-        built = [await stack.enter_async_context(part.build()) for part in (orders, notifications)]
+        built = [await stack.enter_async_context(part.build()) for part in (orders, notifications, analytics)]
         yield Market(shop, client, postbox, Stock(shop.parts.engine), tuple(built))
 
 
@@ -258,3 +260,25 @@ async def test_what_happens_after_the_sale_is_told(market: Market) -> None:
     to = {mail["To"] for mail in market.postbox.mails() if mail["Subject"].startswith("Dispute")}
     assert to == {"disputes@shop.example"}
     assert await market.level(sku) == (3, 2)
+
+
+async def test_daily_totals_are_those_of_the_books(market: Market) -> None:
+    """Over all that was sold, given back, disputed and come to nothing here; the API shows them by gateway."""
+    totals = Analytics(market.shop.parts.engine)
+
+    async def differences() -> Sequence[Difference]:
+        await market.work()
+        return await totals.differences()
+
+    await eventually(differences, lambda found: found == [])
+    answer = await market.client.get("/v1/analytics/daily")
+    shown = answer.json()["data"]
+    assert {day["gateway"] for day in shown} >= {"stripe"}
+    assert "split" not in {day["gateway"] for day in shown}
+    async with market.shop.parts.engine.connect() as connection:
+        query = text("SELECT sum(captured_minor), sum(refunded_minor) FROM checkout_status WHERE gateway <> 'split'")
+        captured, refunded = (await connection.execute(query)).one()
+    assert captured > refunded > 0
+    assert sum(day["captured"]["amount"] for day in shown) == captured
+    assert sum(day["refunded"]["amount"] for day in shown) == refunded
+    assert sum(day["disputes"]["opened_amount"] for day in shown) == 3000
