@@ -36,7 +36,7 @@ _PATIENCE_SECONDS = 90.0
 """Above what a worker's death in the middle of a call costs, which is the longest that anything else takes here."""
 _LONG_PATIENCE_SECONDS = 150.0
 """For what begins first and waits for the minute after which a gateway's own list is read."""
-_AT_ONCE = 32
+_AT_ONCE = 24
 """Checkouts that are told at the same time, beside those that wait for the crash's end."""
 
 

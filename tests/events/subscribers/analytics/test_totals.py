@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.timeline import EventType as T
@@ -192,6 +193,27 @@ async def test_a_rebuild_beside_new_events_comes_to_the_same(desk: Desk) -> None
     await asyncio.gather(anew(), desk.hear(*events), desk.hear(*reversed(events)))
     await desk.hear(*events)
     assert await desk.everything() == before
+
+
+async def test_days_are_dropped_while_nobody_adds_to_them(desk: Desk) -> None:
+    """An event that is being added at that moment is dropped whole, its total and what is known of its checkout."""
+    await desk.hear(*sale())
+    adding, may = asyncio.Event(), asyncio.Event()
+
+    async def add_slowly() -> None:
+        async with desk.engine.begin() as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock_shared(hashtext('analytics'))"))
+            adding.set()
+            await may.wait()
+
+    slow = asyncio.create_task(add_slowly())
+    await adding.wait()
+    dropping = asyncio.create_task(desk.subscriber.forget(NOON))
+    _, waits = await asyncio.wait({dropping}, timeout=0.3)
+    assert waits == {dropping}
+    may.set()
+    await asyncio.gather(slow, dropping)
+    assert await desk.everything() == []
 
 
 async def test_the_whole_of_a_split_has_no_money_of_its_own(desk: Desk) -> None:
