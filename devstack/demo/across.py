@@ -16,7 +16,7 @@ _FIRST, _SECOND, _THIRD = "stripe", "paypal", "adyen"
 """As the demo's rules have them where none of them fits."""
 _SPREAD_SECONDS = 1.5
 """Every process asks for the breakers once a second at most, so by then all know of a change."""
-_LEG_EXPIRES_SECONDS = 15
+_LEG_EXPIRES_SECONDS = 20
 
 
 async def by_rule(stage: Stage) -> None:

@@ -7,8 +7,8 @@ on, and half an hour before that unless the server is told otherwise. Longer wor
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import aio_pika.exceptions
@@ -21,8 +21,6 @@ from events.broker.contract import EVENTS, BrokerDownError, Channel, Message, Ta
 from events.broker.listening import CALL_SECONDS, START_SECONDS, Listening, message_from, text_headers, undecoded
 
 _DAY_MS = 24 * 60 * 60 * 1000
-# What is nearly done may end, where the server is gone that could give it to another process.
-_GRACE_SECONDS = 5.0
 _DOWN = (
     aio_pika.exceptions.AMQPError,
     aiormq.exceptions.AMQPError,
@@ -103,9 +101,9 @@ class Rabbit:
     def _subscribe(self, broker: RabbitBroker, listening: Listening) -> None:
         async def handle(received: RabbitMessage) -> None:
             try:
-                async with self._ours(received, listening):
-                    done = await listening.work(message_from(received.headers, received.body))
+                done = await listening.work(message_from(received.headers, received.body))
             except asyncio.CancelledError:
+                # Also where the server has taken the message back: the driver ends what came on a lane with the lane.
                 with suppress(*_DOWN):
                     await received.nack(requeue=True)
                 raise
@@ -116,22 +114,6 @@ class Rabbit:
         # A lane of its own: the server closes it where it takes a message back, and what is published must not suffer.
         lane = Lane(prefetch_count=1)
         broker.subscriber(queue, self._exchange, channel=lane, ack_policy=AckPolicy.MANUAL, no_reply=True)(handle)
-
-    @staticmethod
-    @asynccontextmanager
-    async def _ours(received: RabbitMessage, listening: Listening) -> AsyncIterator[None]:
-        """Cut off the work where the message goes back to the queue: with the lane that it came on."""
-        lane = received.raw_message.channel
-
-        async def watch() -> None:
-            await asyncio.wait({lane.closing})
-            await listening.let_go(_GRACE_SECONDS if lane.connection.is_closed else 0)
-
-        task = asyncio.create_task(watch())
-        try:
-            yield
-        finally:
-            task.cancel()
 
     async def waiting(self, channel: Channel, group: str) -> int:
         """See `Broker`."""
