@@ -31,7 +31,7 @@ from events.broker.listening import (
 KEPT_FOR = timedelta(days=7)
 # A message that is sent again within it is stored once: the relay may have been cut off before it knew.
 _DUPLICATES = timedelta(minutes=2)
-_ACK_WAIT = timedelta(seconds=30)
+_ACK_WAIT = timedelta(seconds=10)
 # This part of it without a word to the server, and the work ends: before the message is given to another process.
 _GIVEN_UP = 0.7
 _ID = "Nats-Msg-Id"
