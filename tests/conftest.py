@@ -21,9 +21,12 @@ TEMPLATE = "paysaga_template"
 _CLOCK = time.monotonic
 
 
+_LONG = ("broker", "relay", "subscribers", "workflows")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The sagas' tests first: they take longest, and what is left for the end should be short."""
-    items.sort(key=lambda item: "workflows" not in item.path.parts)
+    """Those first that wait for brokers and sagas: they take longest, and what is left for the end should be short."""
+    items.sort(key=lambda item: not any(folder in item.path.parts for folder in _LONG))
 
 
 @pytest.hookimpl(wrapper=True)
