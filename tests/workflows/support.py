@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import httpx
 from sqlalchemy import text
-from temporalio.client import WorkflowHandle, WorkflowUpdateStage
+from temporalio.client import WorkflowHandle, WorkflowUpdateRPCTimeoutOrCancelledError, WorkflowUpdateStage
 
 import worker
 from activities.guard import GatewayGuard
@@ -39,6 +39,7 @@ from workflows.runner import CHECKED
 
 T = TypeVar("T")
 PATIENCE = 60.0
+_TRIES = 4
 _MEANS_FIELD = {"stripe": "payment_method", "paypal": "funding", "adyen": "card"}
 # The books are shared by all tests: one's broken gateway must not keep back another's calls.
 NEVER_TRIPPED = BreakerPolicy(failures=1_000_000)
@@ -212,9 +213,18 @@ class Shop:
         return self.parts.client.get_workflow_handle(checkout.workflow_id)
 
     async def tell(self, checkout: Checkout, command: str, *words: str) -> None:
-        """Give a command as the API does; waits until a worker has heard it, however long, not for what comes of it."""
+        """Give a command as a shop does, again while no worker has heard it; what comes of it is not waited for.
+
+        A server that skips time sometimes loses a command; the same one twice is one.
+        """
         accepted = WorkflowUpdateStage.ACCEPTED
-        await self.handle(checkout).start_update(command, args=[*words], wait_for_stage=accepted)
+        for _ in range(_TRIES):
+            # The client makes an error of its own of a call that is cut off.
+            with suppress(TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+                async with asyncio.timeout(PATIENCE / 2):
+                    await self.handle(checkout).start_update(command, args=[*words], wait_for_stage=accepted)
+                    return
+        raise AssertionError(f"no worker has heard {command} of {checkout.id} in {_TRIES} tries")
 
     async def record_of(self, checkout: Checkout) -> CheckoutRecord:
         """Checkout and status."""
