@@ -14,13 +14,14 @@ from api.opening import JSON
 from api.problems import invalid
 from api.responses import problems
 from api.services import services_of
+from gateways.registry import REGISTRY
 from ledger.analytics import Total
 
 LONGEST = timedelta(days=366)
 _USUAL = timedelta(days=30)
 _EXAMPLE: JsonDict = {
     "day": "2026-11-22",
-    "gateway": "stripe",
+    "gateway": next(iter(REGISTRY)),
     "currency": "EUR",
     "created": 120,
     "authorized": 96,

@@ -26,10 +26,11 @@ _STARTS = 3
 @pytest.fixture(scope="session")
 async def temporal_address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """A Temporal dev server for the whole run."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in FORGETFUL.items():
-            patch.setitem(TUNED, name, value)
-        async with AsyncExitStack() as stack:
+    async with AsyncExitStack() as stack:
+        # Other tests of this process compare what the development server is started with.
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in FORGETFUL.items():
+                patch.setitem(TUNED, name, value)
             for left in reversed(range(_STARTS)):
                 try:
                     address = await stack.enter_async_context(temporal_server(tmp_path_factory.mktemp("temporal")))
@@ -37,7 +38,7 @@ async def temporal_address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIte
                 except PartFailedError:
                     if not left:
                         raise
-            yield address
+        yield address
 
 
 @pytest.fixture(scope="session")
