@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from temporalio.client import Client
+from temporalio.service import KeepAliveConfig
 
 from config.settings import PolicySettings, TemporalSettings
 from domain.saga import GatewayAccount, SagaPolicy
@@ -12,11 +13,13 @@ from workflows.payloads import DATA_CONVERTER
 
 async def connect_temporal(settings: TemporalSettings, lazy: bool = False) -> Client:
     """A client of the Temporal server. A lazy one connects at its first use: the server may be down at the start."""
+    ping = settings.temporal_ping_seconds
     return await Client.connect(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
         api_key=settings.temporal_api_key.get_secret_value() if settings.temporal_api_key else None,
         tls=settings.temporal_tls,
+        keep_alive_config=KeepAliveConfig(interval_millis=ping * 1000) if ping else None,
         data_converter=DATA_CONVERTER,
         lazy=lazy,
     )

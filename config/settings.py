@@ -28,12 +28,16 @@ class TemporalSettings(FromEnvironment):
 
     `BUILD_ID` names the code of this worker: running checkouts stay with the build that they started on. Without it a
     worker takes tasks of every build, and an incompatible change can break what is under way.
+
+    `TEMPORAL_PING_SECONDS` is the pause between the pings that keep a quiet connection alive. 0 sends none, for what
+    stands before the server and cuts off who pings.
     """
 
     temporal_address: str = "127.0.0.1:7233"
     temporal_namespace: str = "default"
     temporal_api_key: SecretStr | None = None
     temporal_tls: bool = False
+    temporal_ping_seconds: Annotated[int, Field(ge=0, le=3600)] = 30
     task_queue: str = "checkout"
     build_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.+-]{1,128}$")] | None = None
 

@@ -4,22 +4,25 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 from temporalio.api.testservice.v1 import SleepRequest
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import ClientConfig, Plugin
+from temporalio.service import ConnectConfig, RPCError, RPCStatusCode, ServiceClient
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from devstack.errors import StackError
 from workflows.payloads import DATA_CONVERTER
 from workflows.search_attributes import SEARCH_ATTRIBUTES, add_search_attributes
 
 _STEP = timedelta(hours=6)
 _BEHIND = timedelta(seconds=1)
-_LONGEST_STEP = timedelta(minutes=5)
+_LONGEST_STEP = timedelta(minutes=3)
 
 
 @asynccontextmanager
@@ -27,11 +30,27 @@ async def time_skipping_server() -> AsyncIterator[WorkflowEnvironment]:
     """A server of its own: no clock goes back, so nothing else may live on it."""
     server = Path(sys.executable).with_name("temporal-test-server")
     async with await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=str(server), data_converter=DATA_CONVERTER
+        test_server_existing_path=str(server), data_converter=DATA_CONVERTER, plugins=[_NoPings()]
     ) as environment:
         # An attribute the server does not know would stop its clock for good.
         await add_search_attributes(environment.client, SEARCH_ATTRIBUTES)
         yield environment
+
+
+class _NoPings(Plugin):
+    """This server cuts off a client that pings it on a quiet connection, and with it the calls that are under way."""
+
+    def configure_client(self, config: ClientConfig) -> ClientConfig:
+        """Leave the rest as it is."""
+        return config
+
+    async def connect_service_client(
+        self,
+        config: ConnectConfig,
+        next: Callable[[ConnectConfig], Awaitable[ServiceClient]],  # noqa: A002
+    ) -> ServiceClient:
+        """Connect without pings."""
+        return await next(replace(config, keep_alive_config=None))
 
 
 class LongClock:
@@ -70,17 +89,17 @@ class LongClock:
     async def _skip(self, span: timedelta) -> None:
         """As the environment's own sleep, which has the patience of half a minute only: too little for a full day.
 
-        A busy server may break the connection meanwhile. The time that has passed by then has passed: whoever asked
-        looks at the clock, and asks for the rest.
+        Raises StackError when the clock stands still: this server never ends the task of a workflow that cancels a
+        timer in the moment in which it fires (temporalio/sdk-java#3088), and skips no time meanwhile.
         """
         request = SleepRequest()
         request.duration.FromTimedelta(span)
         try:
             await self._environment.client.test_service.unlock_time_skipping_with_sleep(request, timeout=_LONGEST_STEP)
         except RPCError as error:
-            if error.status is not RPCStatusCode.UNKNOWN:
+            if error.status is not RPCStatusCode.CANCELLED:
                 raise
-            await asyncio.sleep(1)
+            raise StackError(f"the clock of the server that skips time has stood still since {self.now()}") from error
 
     def interceptor(self) -> Interceptor:
         """What a worker on this server needs."""

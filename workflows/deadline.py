@@ -25,6 +25,7 @@ class Deadline:
         self._orders = orders
         self._case: Waiting | None = None
         self._done: set[tuple[datetime, int]] = set()
+        self._margin = options.DECISION_MARGIN + workflow.random().random() * options.DECISION_SPREAD
 
     def begin(self, unanswered: bool) -> None:
         """Take up the case that a run before this one has left open."""
@@ -37,7 +38,7 @@ class Deadline:
         if due is None or is_answered:
             return None
         reminders = (due - timedelta(days=days) for days in _DAYS if (due, days) not in self._done)
-        upcoming = [*reminders, due + options.DECISION_MARGIN]
+        upcoming = [*reminders, due + self._margin]
         return min((at for at in upcoming if at > workflow.now()), default=None)
 
     async def keep(self, seen: DisputeSnapshot, is_answered: bool) -> None:

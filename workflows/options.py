@@ -36,6 +36,8 @@ DISPUTE_POLL_AT_MOST = timedelta(days=1)
 
 # What becomes of a dispute that nobody has answered in time is decided by the gateway, soon after the deadline.
 DECISION_MARGIN = timedelta(hours=1)
+# Many deadlines are at one moment, the end of a day: whose disputes are not looked at all at once.
+DECISION_SPREAD = timedelta(minutes=30)
 
 # A tender that its split checkout has left without a word for this long lets go of what it only holds.
 SPLIT_SILENCE = timedelta(days=1)

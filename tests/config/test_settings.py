@@ -5,7 +5,7 @@ import pytest
 from config.environment import FromEnvironment, SettingsError
 from config.settings import DatabaseSettings, GatewaySelection, PolicySettings, TemporalSettings
 
-NAMES = ("DATABASE_URL", "TEMPORAL_API_KEY", "TEMPORAL_TLS", "POLL_AFTER_SECONDS", "GATEWAYS")
+NAMES = ("DATABASE_URL", "TEMPORAL_API_KEY", "TEMPORAL_TLS", "TEMPORAL_PING_SECONDS", "POLL_AFTER_SECONDS", "GATEWAYS")
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +21,7 @@ def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         (DatabaseSettings, {}, "DATABASE_URL: Field required"),
         (DatabaseSettings, {"DATABASE_URL": "mysql://x"}, "DATABASE_URL: must be a postgresql:// address"),
         (TemporalSettings, {"TEMPORAL_API_KEY": "secret-key"}, "set TEMPORAL_TLS=true"),
+        (TemporalSettings, {"TEMPORAL_PING_SECONDS": "-1"}, "TEMPORAL_PING_SECONDS: Input should be greater than"),
         (PolicySettings, {"POLL_AFTER_SECONDS": "0"}, "POLL_AFTER_SECONDS: Input should be greater than"),
         (PolicySettings, {"POLL_AFTER_SECONDS": "secret-key"}, "POLL_AFTER_SECONDS: Input should be a valid number"),
     ],

@@ -42,6 +42,13 @@ async def temporal_address(tmp_path_factory: pytest.TempPathFactory) -> AsyncIte
 
 
 @pytest.fixture(scope="session")
+async def database_url(server_url: str, template_database: str) -> AsyncIterator[str]:
+    """A database of these tests' own: their worker takes up whatever waits in it."""
+    async with new_database(server_url, template_database) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 async def shop(
     tmp_path_factory: pytest.TempPathFactory, database_url: str, temporal_address: str
 ) -> AsyncIterator[Shop]:

@@ -190,6 +190,8 @@ async def long_shop(folder: Path, database_url: str, skipping: WorkflowEnvironme
     async with sandbox_process(folder, f"http://127.0.0.1:{port}/webhooks") as announced:
         address = skipping.client.service_client.config.target_host
         settings = api_settings(database_url, address, sandbox_builders(announced))
+        # This server cuts off who pings it on a quiet connection.
+        settings = replace(settings, temporal=settings.temporal.model_copy(update={"temporal_ping_seconds": 0}))
         async with (
             httpx.AsyncClient(base_url=announced.url, timeout=60) as sandbox,
             _hearing(settings, port) as unheard,

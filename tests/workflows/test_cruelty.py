@@ -145,7 +145,7 @@ async def ended(shop: Shop, checkout: Checkout) -> CheckoutStatus:
     return await eventually(look, lambda status: status.state in ENDED and not status.stuck, 80)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_whatever_happens_the_money_is_where_the_books_say(cruel_shop: Shop, seed: int) -> None:
     """Charged at most once, refunded exactly what was charged unless it was sold, every saga ended, the books whole."""
