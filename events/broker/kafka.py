@@ -25,7 +25,8 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.security import parse_security
 from faststream.security import SASLPlaintext
 
-from events.broker.contract import EVENTS, BrokerDownError, Channel, Message, Take, channel_to, dead_letters_of
+from events.broker.connection import Connection
+from events.broker.contract import EVENTS, Channel, Message, channel_to, dead_letters_of
 from events.broker.listening import CALL_SECONDS, START_SECONDS, Listening, message_from, text_headers, undecoded
 
 PARTITIONS = 6
@@ -59,14 +60,15 @@ class _HandingOver(ConsumerRebalanceListener):  # type: ignore[misc]
         """Nothing: reading goes on at what is committed."""
 
 
-class Kafka:
+class Kafka(Connection[KafkaBroker]):
     """See `Broker`. `session`: how long the partitions of a dead process stay its own."""
 
+    NAME = "Kafka"
+
     def __init__(self, url: str, subscribers: Sequence[str], prefix: str, session: timedelta = _SESSION) -> None:
+        super().__init__()
         self._servers, self._security = urlsplit(url).netloc.rpartition("@")[2], _security(url)
         self._subscribers, self._prefix, self._session = subscribers, prefix, session
-        self._listening: list[Listening] = []
-        self._broker: KafkaBroker | None = None
         self._joining: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -79,7 +81,7 @@ class Kafka:
                 await self._broker.start()
         except _DOWN as error:
             await self._give_up()
-            raise BrokerDownError(f"Kafka does not answer: {type(error).__name__}") from None
+            raise self._silent(error) from None
         self._joining = [asyncio.create_task(self._join(self._broker, one)) for one in self._listening]
 
     def _built(self) -> KafkaBroker:
@@ -102,11 +104,7 @@ class Kafka:
                     message.body, self._topic(channel), key=message.key.encode(), headers=text_headers(message)
                 )
         except _DOWN as error:
-            raise BrokerDownError(f"Kafka has not taken the message: {type(error).__name__}") from None
-
-    def listen(self, channel: Channel, group: str, take: Take) -> None:
-        """See `Broker`."""
-        self._listening.append(Listening(channel, group, take))
+            raise self._untaken(error) from None
 
     async def _join(self, broker: KafkaBroker, listening: Listening) -> None:
         """Become a member of the group, for which the broker may take many seconds; tried until it succeeds."""
@@ -149,7 +147,7 @@ class Kafka:
                 await consumer.start()
                 return await self._unread(consumer, self._topic(channel))
         except _DOWN as error:
-            raise BrokerDownError(f"Kafka does not answer: {type(error).__name__}") from None
+            raise self._silent(error) from None
         finally:
             with suppress(*_DOWN):
                 await consumer.stop()
@@ -165,18 +163,6 @@ class Kafka:
             read = await consumer.committed(place)
             unread += ends[place] - (starts[place] if read is None else max(read, starts[place]))
         return unread
-
-    async def close(self) -> None:
-        """See `Broker`."""
-        for listening in self._listening:
-            await listening.end()
-        await self._give_up()
-
-    @property
-    def _running(self) -> KafkaBroker:
-        if self._broker is None:
-            raise BrokerDownError("Kafka has not been reached yet")
-        return self._broker
 
     @property
     def _reaching(self) -> dict[str, Any]:

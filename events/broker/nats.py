@@ -17,7 +17,8 @@ from nats.aio.client import Client
 from nats.js.api import AckPolicy as WireAckPolicy
 from nats.js.api import ConsumerConfig, DeliverPolicy, StorageType, StreamConfig
 
-from events.broker.contract import EVENTS, BrokerDownError, Channel, Message, Take
+from events.broker.connection import Connection
+from events.broker.contract import EVENTS, BrokerDownError, Channel, Message
 from events.broker.listening import (
     CALL_SECONDS,
     START_SECONDS,
@@ -43,14 +44,15 @@ def build(url: str, subscribers: Sequence[str], prefix: str) -> "Nats":
     return Nats(url, prefix)
 
 
-class Nats:
+class Nats(Connection[NatsBroker]):
     """See `Broker`. `ack_wait`: how long a message stays a dead process's own."""
 
+    NAME = "NATS"
+
     def __init__(self, url: str, prefix: str, ack_wait: timedelta = _ACK_WAIT) -> None:
+        super().__init__()
         self._url, self._prefix, self._ack_wait = url, prefix, ack_wait
         self._stream = JStream(prefix.upper(), declare=False)
-        self._listening: list[Listening] = []
-        self._broker: NatsBroker | None = None
         self._client: Client | None = None
 
     async def start(self) -> None:
@@ -63,7 +65,7 @@ class Nats:
                 await self._broker.start()
         except _DOWN as error:
             await self._give_up()
-            raise BrokerDownError(f"NATS does not answer: {type(error).__name__}") from None
+            raise self._silent(error) from None
 
     def _built(self) -> NatsBroker:
         """FastStream's own, with everything that listens; one that could not connect is not used again."""
@@ -100,11 +102,7 @@ class Nats:
             await self._declare_again()
             raise BrokerDownError("NATS has lost the stream; it is made anew") from None
         except _DOWN as error:
-            raise BrokerDownError(f"NATS has not taken the message: {type(error).__name__}") from None
-
-    def listen(self, channel: Channel, group: str, take: Take) -> None:
-        """See `Broker`."""
-        self._listening.append(Listening(channel, group, take))
+            raise self._untaken(error) from None
 
     def _subscribe(self, broker: NatsBroker, listening: Listening) -> None:
         async def handle(received: NatsMessage) -> None:
@@ -161,20 +159,8 @@ class Nats:
                     stream = await jetstream.stream_info(self._stream.name, subjects_filter=subject)
                     return sum((stream.state.subjects or {}).values())
         except _DOWN as error:
-            raise BrokerDownError(f"NATS does not answer: {type(error).__name__}") from None
+            raise self._silent(error) from None
         return (info.num_pending or 0) + (info.num_ack_pending or 0)
-
-    async def close(self) -> None:
-        """See `Broker`."""
-        for listening in self._listening:
-            await listening.end()
-        await self._give_up()
-
-    @property
-    def _running(self) -> NatsBroker:
-        if self._broker is None:
-            raise BrokerDownError("NATS has not been reached yet")
-        return self._broker
 
     @property
     def _connected(self) -> Client:

@@ -17,7 +17,8 @@ from faststream import AckPolicy
 from faststream.rabbit import Channel as Lane
 from faststream.rabbit import ExchangeType, QueueType, RabbitBroker, RabbitExchange, RabbitMessage, RabbitQueue
 
-from events.broker.contract import EVENTS, BrokerDownError, Channel, Message, Take, channel_to
+from events.broker.connection import Connection
+from events.broker.contract import EVENTS, Channel, Message, channel_to
 from events.broker.listening import CALL_SECONDS, START_SECONDS, Listening, message_from, text_headers, undecoded
 
 _DAY_MS = 24 * 60 * 60 * 1000
@@ -36,14 +37,15 @@ def build(url: str, subscribers: Sequence[str], prefix: str) -> "Rabbit":
     return Rabbit(url, subscribers, prefix)
 
 
-class Rabbit:
+class Rabbit(Connection[RabbitBroker]):
     """See `Broker`. `waiting` leaves out the one message that another process has in hand: AMQP does not tell of it."""
 
+    NAME = "RabbitMQ"
+
     def __init__(self, url: str, subscribers: Sequence[str], prefix: str) -> None:
+        super().__init__()
         self._url, self._subscribers, self._prefix = url, subscribers, prefix
         self._exchange = RabbitExchange(prefix, type=ExchangeType.TOPIC, durable=True)
-        self._listening: list[Listening] = []
-        self._broker: RabbitBroker | None = None
         self._there: set[str] = set()
 
     async def start(self) -> None:
@@ -58,7 +60,7 @@ class Rabbit:
                     await self._declare(channel_to(name), name)
         except _DOWN as error:
             await self._give_up()
-            raise BrokerDownError(f"RabbitMQ does not answer: {type(error).__name__}") from None
+            raise self._silent(error) from None
 
     def _built(self) -> RabbitBroker:
         broker = RabbitBroker(
@@ -92,11 +94,7 @@ class Rabbit:
                     headers={**text_headers(message)},
                 )
         except _DOWN as error:
-            raise BrokerDownError(f"RabbitMQ has not taken the message: {type(error).__name__}") from None
-
-    def listen(self, channel: Channel, group: str, take: Take) -> None:
-        """See `Broker`."""
-        self._listening.append(Listening(channel, group, take))
+            raise self._untaken(error) from None
 
     def _subscribe(self, broker: RabbitBroker, listening: Listening) -> None:
         async def handle(received: RabbitMessage) -> None:
@@ -125,20 +123,8 @@ class Rabbit:
                 wire = await queue.channel.get_underlay_channel()
                 ready = (await wire.queue_declare(queue.name, passive=True)).message_count or 0
         except _DOWN as error:
-            raise BrokerDownError(f"RabbitMQ does not answer: {type(error).__name__}") from None
+            raise self._silent(error) from None
         return ready + sum(one.busy for one in self._listening if (one.channel, one.group) == (channel, group))
-
-    async def close(self) -> None:
-        """See `Broker`."""
-        for listening in self._listening:
-            await listening.end()
-        await self._give_up()
-
-    @property
-    def _running(self) -> RabbitBroker:
-        if self._broker is None:
-            raise BrokerDownError("RabbitMQ has not been reached yet")
-        return self._broker
 
     async def _declare(self, channel: Channel, group: str) -> None:
         """Make sure that the queue is there and bound; once for each connection that this process has made."""

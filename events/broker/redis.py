@@ -16,7 +16,8 @@ from faststream import AckPolicy
 from faststream.redis import RedisBroker, RedisStreamMessage, StreamSub
 from redis.exceptions import RedisError, ResponseError
 
-from events.broker.contract import BrokerDownError, Channel, Message, Take
+from events.broker.connection import Connection
+from events.broker.contract import Channel, Message
 from events.broker.listening import CALL_SECONDS, START_SECONDS, Listening, message_from, text_headers, undecoded
 from events.broker.turns import Turn
 
@@ -34,13 +35,14 @@ def build(url: str, subscribers: Sequence[str], prefix: str) -> "Redis":
     return Redis(url, prefix)
 
 
-class Redis:
+class Redis(Connection[RedisBroker]):
     """See `Broker`. `lease`: how long the turn stays that of a dead process."""
 
+    NAME = "Redis"
+
     def __init__(self, url: str, prefix: str, lease: timedelta = _LEASE) -> None:
+        super().__init__()
         self._url, self._prefix, self._lease = url, prefix, lease
-        self._listening: list[Listening] = []
-        self._broker: RedisBroker | None = None
         self._following: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -65,7 +67,7 @@ class Redis:
                 await self._broker.start()
         except _DOWN as error:
             await self._give_up()
-            raise BrokerDownError(f"Redis does not answer: {type(error).__name__}") from None
+            raise self._silent(error) from None
         self._following = [asyncio.create_task(self._follow(self._broker, one)) for one in self._listening]
 
     async def publish(self, channel: Channel, message: Message) -> None:
@@ -75,11 +77,7 @@ class Redis:
                 stream = self._stream(channel)
                 await self._running.publish(message.body, stream=stream, headers=text_headers(message), maxlen=KEPT)
         except _DOWN as error:
-            raise BrokerDownError(f"Redis has not taken the message: {type(error).__name__}") from None
-
-    def listen(self, channel: Channel, group: str, take: Take) -> None:
-        """See `Broker`."""
-        self._listening.append(Listening(channel, group, take))
+            raise self._untaken(error) from None
 
     async def _follow(self, broker: RedisBroker, listening: Listening) -> None:
         """Wait for the turn of this process and read, again and again."""
@@ -138,23 +136,11 @@ class Redis:
                 client = await self._running.connect()
                 groups = await client.xinfo_groups(self._stream(channel))
         except _DOWN as error:
-            raise BrokerDownError(f"Redis does not answer: {type(error).__name__}") from None
+            raise self._silent(error) from None
         (found,) = (one for one in groups if one["name"] in (group, group.encode()))
         # A server that cannot tell how much is unread tells nothing; it is not more than everything.
         unread = await client.xlen(self._stream(channel)) if found["lag"] is None else found["lag"]
         return int(unread) + int(found["pending"])
-
-    async def close(self) -> None:
-        """See `Broker`."""
-        for listening in self._listening:
-            await listening.end()
-        await self._give_up()
-
-    @property
-    def _running(self) -> RedisBroker:
-        if self._broker is None:
-            raise BrokerDownError("Redis has not been reached yet")
-        return self._broker
 
     async def _make_group(self, channel: Channel, group: str) -> None:
         """A group begins with the oldest that there is."""

@@ -5,7 +5,7 @@ There is no way down: books are not deleted by a command.
 
 from pathlib import Path
 
-from alembic import op
+from ledger.migrations.scripts import run_script
 
 revision = "0001"
 down_revision = None
@@ -14,10 +14,4 @@ down_revision = None
 def upgrade() -> None:
     """Make every table, then what guards them, then the role's rights."""
     for part in ("tables", "guards", "rights"):
-        _execute(Path(__file__).with_name(f"r0001_{part}.sql").read_text(encoding="utf-8"))
-
-
-def _execute(script: str) -> None:
-    """Past SQLAlchemy, which prepares each statement: only plain execution takes a script of several at once."""
-    connection = op.get_bind().connection.dbapi_connection
-    connection.run_async(lambda driver: driver.execute(script))  # type: ignore[union-attr]
+        run_script(Path(__file__).with_name(f"r0001_{part}.sql"))
