@@ -19,8 +19,8 @@ demo: $(READY) ## run real checkouts through the whole system and check every pr
 	@$(PYTHON) -m devstack.demo $(ARGS)
 
 # A file's tests stay in one process: two stacks of tests/devstack that start at once may choose the same port.
-test: $(READY) ## run the tests, four at a time; ARGS="tests/api -k refund" goes to pytest instead
-	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 4 --dist loadfile --no-loadscope-reorder)
+test: $(READY) ## run the tests, three at a time; ARGS="tests/api -k refund" goes to pytest instead
+	@$(PYTHON) -m pytest $(or $(ARGS),--numprocesses 3 --dist loadfile --no-loadscope-reorder)
 
 test-live: $(READY) ## run the gateways' common tests against a real test account; GATEWAY=stripe, its test keys in the environment
 	@test -n "$(GATEWAY)" || { echo "which one? make test-live GATEWAY=stripe"; exit 2; }

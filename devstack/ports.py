@@ -1,10 +1,12 @@
 """Where the parts listen: at the usual ports while they are free, else at others, and next time at the same again."""
 
 import json
+import secrets
 import socket
 from collections.abc import Mapping
 from pathlib import Path
 
+from devstack.errors import StackError
 from devstack.files import write_private
 
 HOST = "127.0.0.1"
@@ -23,6 +25,9 @@ DEFAULTS: Mapping[str, int] = {
     "webhooks": 9105,
 }
 _NEIGHBOURS = 20
+_NO_CLIENTS = range(20_000, 32_000)
+"""Below those that systems give to outgoing connections: whoever calls in vain would be given the very port."""
+_TRIES = 100
 
 
 def choose(kept_in: Path, defaults: Mapping[str, int] = DEFAULTS) -> dict[str, int]:
@@ -53,11 +58,12 @@ def is_free(port: int) -> bool:
 
 
 def any_free() -> int:
-    """A port the system says is free."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """A port that is free, also for a server that is ended there and started again. Raises StackError."""
+    for _ in range(_TRIES):
+        port = _NO_CLIENTS.start + secrets.randbelow(len(_NO_CLIENTS))
+        if is_free(port):
+            return port
+    raise StackError(f"no free port found from {_NO_CLIENTS.start} to {_NO_CLIENTS.stop - 1}")
 
 
 def _read(path: Path) -> dict[str, int]:

@@ -58,3 +58,12 @@ def test_damaged_file(tmp_path: Path, content: str) -> None:
     (tmp_path / "ports.json").write_text(content)
     free = ports.any_free()
     assert ports.choose(tmp_path / "ports.json", {"api": free}) == {"api": free}
+
+
+def test_no_outgoing_connection_takes_a_free_port() -> None:
+    """Else a client that calls a stopped server again and again is given the server's own port in the end."""
+    given_to_clients = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    if not given_to_clients.exists():
+        pytest.skip("only Linux tells which ports it gives to clients")
+    lowest = int(given_to_clients.read_text().split()[0])
+    assert all(1024 < ports.any_free() < lowest for _ in range(100))

@@ -48,6 +48,7 @@ class Server:
             assert self._part.ended() is None, self._part.log_tail()
             assert time.monotonic() < until, self._part.log_tail()
             time.sleep(0.05)
+        assert self._part.ended() is None, self._part.log_tail()
 
     def kill(self) -> None:
         """End it as a power cut does, with everything that it has started."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -240,3 +240,13 @@ async def history_length(shop: LongShop, workflow_id: str) -> int:
         return len((await shop.parts.client.get_workflow_handle(workflow_id).fetch_history()).events)
     except RPCError:
         return 0
+
+
+async def looks_of(shop: LongShop, workflow_id: str) -> list[datetime]:
+    """The moments for which the workflow's last run has set its timers, in order."""
+    events = (await shop.parts.client.get_workflow_handle(workflow_id).fetch_history()).events
+    return [
+        event.event_time.ToDatetime(UTC) + event.timer_started_event_attributes.start_to_fire_timeout.ToTimedelta()
+        for event in events
+        if event.HasField("timer_started_event_attributes")
+    ]

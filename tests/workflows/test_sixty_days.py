@@ -17,7 +17,8 @@ from tests.workflows import sixty_days_stories as story
 from tests.workflows.after_sale import balanced, events
 from tests.workflows.agreement import agree, at_gateways, on_books
 from tests.workflows.casebook import all_cases
-from tests.workflows.sixty_days import DAY, LAST_DAY, LongShop, history_length, long_shop, workflows_of
+from tests.workflows.sixty_days import DAY, LAST_DAY, LongShop, history_length, long_shop, looks_of, workflows_of
+from workflows.options import DECISION_MARGIN, DECISION_SPREAD
 
 pytestmark = pytest.mark.timeout(600)
 GATEWAYS = ("stripe", "paypal", "adyen")
@@ -25,6 +26,7 @@ IN_PARTS = ("stripe", "paypal")
 UNSEEN = "unheard adyen"
 """A hold that came and went unheard: the gateway's books have two rows of it that amount to nothing, ours none."""
 MOST_EVENTS = 5_000
+SECOND = timedelta(seconds=1)
 
 logger = logging.getLogger(__name__)
 
@@ -114,6 +116,20 @@ async def test_a_dispute_that_nobody_answers_is_lost(long_lived: LongShop, told:
     assert (await events(long_lived, checkout)).count("dispute.lost") == 1
     assert [kind for _, kind, _ in await at_gateways(long_lived, checkout)].count("reinstate") == 0
     await balanced(long_lived, checkout)
+
+
+async def test_disputes_of_one_deadline_are_looked_at_one_after_the_other(long_lived: LongShop, told: Told) -> None:
+    """Each within half an hour of an hour after it, and nowhere near the others."""
+    margins = []
+    for gateway in GATEWAYS:
+        checkout = await told[f"dispute {gateway} False"]
+        (dispute,) = await Disputes(long_lived.parts.engine).of_checkout(checkout.id)
+        respond_by = dispute.snapshot.respond_by
+        assert respond_by is not None
+        looks = await looks_of(long_lived, dispute.workflow_id)
+        margins.append(next(at - respond_by for at in looks if at > respond_by))
+    assert all(DECISION_MARGIN - SECOND < margin < DECISION_MARGIN + DECISION_SPREAD + SECOND for margin in margins)
+    assert max(margins) - min(margins) > SECOND
 
 
 @pytest.mark.parametrize("gateway", GATEWAYS)

@@ -89,7 +89,7 @@ async def test_a_gateway_that_cannot_hold_is_captured_and_kept_with_the_others(s
 
 async def test_a_tender_that_expires_voids_the_other(shop: Shop) -> None:
     """Nobody pays the second tender in time: the first one's hold is released, nothing was taken."""
-    split = await open_split(shop, **soon(3))
+    split = await open_split(shop, **soon(8))
     await shop.pay(split.legs[0])
     await shop.until(split.whole, "expired", "canceled", "refunded")
     assert await states(shop, split) == ["expired", "canceled", "expired"]
@@ -103,7 +103,7 @@ async def test_a_tender_that_expires_voids_the_other(shop: Shop) -> None:
 
 async def test_a_tender_that_cannot_hold_is_refunded_when_another_expires(shop: Shop) -> None:
     """What was taken at once is given back."""
-    split = await open_split(shop, held=False, **soon(3))
+    split = await open_split(shop, held=False, **soon(8))
     await shop.pay(split.legs[0])
     await shop.until(split.whole, "refunded", "expired")
     assert await states(shop, split) == ["refunded", "refunded", "expired"]

@@ -143,7 +143,9 @@ async def test_a_slow_receiver_keeps_nobody_waiting(sender: Sending) -> None:
         assert max(delays) < timedelta(seconds=5)
 
 
-async def test_an_endpoint_holds_only_so_many_places(sender: Sending, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_endpoint_holds_only_so_many_places(
+    fresh_database_url: str, temporal_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A burst for a slow one: never more tries at once than it may hold, and all of them arrive."""
     monkeypatch.setattr("activities.webhooks.AT_ONCE_PER_ENDPOINT", 3)
     now, most = 0, 0
@@ -157,7 +159,8 @@ async def test_an_endpoint_holds_only_so_many_places(sender: Sending, monkeypatc
         writer.write(OK)
         await writer.drain()
 
-    async with receiver(behaviour=slow) as there:
+    patient = sending(fresh_database_url, temporal_address, webhooks_timeout_seconds=15)
+    async with patient as sender, receiver(behaviour=slow) as there:
         endpoint = await sender.endpoint(there)
         events = [await sender.tell() for _ in range(12)]
         for event in events:
