@@ -114,6 +114,8 @@ class DisputeWorkflow(Acting, Reachable):
         """The cause of the next step: what is told, what is due, or that nothing was told for long."""
         self._mailbox.retry_requested = False
         due = self._deadline.next(self._seen, self._is_answered())
+        # Not to the second: disputes that were reminded of one deadline would all be looked at in one moment.
+        pause *= workflow.random().uniform(0.9, 1)
         wait = pause if due is None else min(pause, max(due - workflow.now(), timedelta()))
         try:
             await workflow.wait_condition(self._is_called, timeout=wait, timeout_summary="look at the dispute")

@@ -3,11 +3,13 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from devstack.errors import StackError
 from devstack.longclock import time_skipping_server
 from domain.checkout import HoldPolicy
 from ledger.disputes import Disputes
@@ -20,13 +22,15 @@ from tests.workflows.casebook import all_cases
 from tests.workflows.sixty_days import DAY, LAST_DAY, LongShop, history_length, long_shop, looks_of, workflows_of
 from workflows.options import DECISION_MARGIN, DECISION_SPREAD
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 GATEWAYS = ("stripe", "paypal", "adyen")
 IN_PARTS = ("stripe", "paypal")
 UNSEEN = "unheard adyen"
 """A hold that came and went unheard: the gateway's books have two rows of it that amount to nothing, ours none."""
 MOST_EVENTS = 5_000
 SECOND = timedelta(seconds=1)
+_TRIES = 3
+"""The server loses a task now and then, and stands still from then on (see `LongClock.pass_time`)."""
 
 logger = logging.getLogger(__name__)
 
@@ -56,22 +60,34 @@ def stories(shop: LongShop) -> dict[str, Coroutine[Any, Any, Any]]:
 
 
 @pytest.fixture(scope="module")
-async def long_lived(
+async def lived(
     tmp_path_factory: pytest.TempPathFactory, server_url: str, template_database: str
-) -> AsyncIterator[LongShop]:
-    """The shop that all stories share, on a server whose clock runs ahead."""
-    async with (
-        new_database(server_url, template_database) as url,
-        time_skipping_server() as skipping,
-        long_shop(tmp_path_factory.mktemp("sixty"), url, skipping) as shop,
-    ):
-        yield shop
+) -> AsyncIterator[tuple[LongShop, Told]]:
+    """A shop on a server whose clock runs ahead, and all its stories at their end; anew where the clock stood still."""
+    async with AsyncExitStack() as stack:
+        for left in reversed(range(_TRIES)):
+            url = await stack.enter_async_context(new_database(server_url, template_database))
+            skipping = await stack.enter_async_context(time_skipping_server())
+            shop = await stack.enter_async_context(long_shop(tmp_path_factory.mktemp("sixty"), url, skipping))
+            try:
+                told = await shop.days.tell(stories(shop))
+                break
+            except StackError:
+                if not left:
+                    raise
+        yield shop, told
 
 
 @pytest.fixture(scope="module")
-async def told(long_lived: LongShop) -> Told:
+def long_lived(lived: tuple[LongShop, Told]) -> LongShop:
+    """The shop that all stories share."""
+    return lived[0]
+
+
+@pytest.fixture(scope="module")
+def told(lived: tuple[LongShop, Told]) -> Told:
     """Every story, at its end."""
-    return await long_lived.days.tell(stories(long_lived))
+    return lived[1]
 
 
 @pytest.mark.parametrize("gateway", GATEWAYS)
@@ -124,8 +140,10 @@ async def test_disputes_of_one_deadline_are_looked_at_one_after_the_other(long_l
     for gateway in GATEWAYS:
         checkout = await told[f"dispute {gateway} False"]
         (dispute,) = await Disputes(long_lived.parts.engine).of_checkout(checkout.id)
-        respond_by = dispute.snapshot.respond_by
-        assert respond_by is not None
+        (last,) = (
+            row for row in await long_lived.timeline(checkout) if ":reminder:" in row.key and row.details["days"] == 1
+        )
+        respond_by = datetime.fromisoformat(str(last.details["respond_by"]))
         looks = await looks_of(long_lived, dispute.workflow_id)
         margins.append(next(at - respond_by for at in looks if at > respond_by))
     assert all(DECISION_MARGIN - SECOND < margin < DECISION_MARGIN + DECISION_SPREAD + SECOND for margin in margins)
